@@ -1,0 +1,4 @@
+//! What a result cache is, without a server: pure functions over values.
+
+pub mod canonical;
+pub mod refusal;
