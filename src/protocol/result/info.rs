@@ -17,6 +17,7 @@ pub const COMMAND: Command = Command {
     complexity: "O(N) with N the bytes of params",
     since: "0.1.0",
     flags: &[Flag::Readonly],
+    tips: &[],
     key: Some(KeyUse::Access),
     arguments: &[NAMESPACE, OPERATION, PARAMS],
     reply: "Flat pairs (RESP3: a map), always the same names in the same order: `state why key fingerprint version \
