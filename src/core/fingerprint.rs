@@ -102,6 +102,8 @@ pub struct Fingerprinter {
     canonicalizer: Canonicalizer,
     /// The contiguous bytes to hash.
     text: Vec<u8>,
+    /// Canonical params of which something is left out.
+    whole: Vec<u8>,
 }
 
 impl Fingerprinter {
@@ -110,11 +112,12 @@ impl Fingerprinter {
         Self::default()
     }
 
-    /// The fingerprint of an operation with its params, one JSON text.
+    /// The fingerprint of an operation with its params, one JSON text, from which the members at `ignore` are left
+    /// out.
     ///
     /// The alphabet of operations (`[A-Za-z0-9_.:/@+-]`) needs no escapes in JSON; any other text would
     /// get them, so that no two pairs of operation and params have the same bytes. Between calls at
-    /// most [`canonical::RETAINED_BYTES`] are kept for these bytes.
+    /// most [`canonical::RETAINED_BYTES`] are kept for each of its texts.
     ///
     /// # Errors
     ///
@@ -124,17 +127,42 @@ impl Fingerprinter {
         operation: &str,
         params: &[u8],
         hash: HashKind,
+        ignore: &[Pointer],
     ) -> Result<Fingerprint, BadJson> {
         self.text.clear();
         self.text.extend_from_slice(b"{\"operation\":");
         canonical::strings::append(operation, &mut self.text);
         self.text.extend_from_slice(b",\"params\":");
-        let fingerprint = self.canonicalizer.append(params, &mut self.text).map(|()| {
+        let fingerprint = self.append(params, ignore).map(|()| {
             self.text.push(b'}');
             hash.of(&self.text)
         });
         canonical::give_back(&mut self.text);
         fingerprint
+    }
+
+    fn append(&mut self, params: &[u8], ignore: &[Pointer]) -> Result<(), BadJson> {
+        if ignore.is_empty() {
+            return self.canonicalizer.append(params, &mut self.text);
+        }
+        self.whole.clear();
+        let appended = self.canonicalizer.append(params, &mut self.whole);
+        if appended.is_ok() {
+            cut(&self.whole, ignore, &mut self.text);
+        }
+        canonical::give_back(&mut self.whole);
+        appended
+    }
+
+    /// The canonical form of params, all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`BadJson`] if there is none.
+    pub fn canonical(&mut self, params: &[u8]) -> Result<Vec<u8>, BadJson> {
+        let mut canonical = Vec::with_capacity(params.len());
+        self.canonicalizer.append(params, &mut canonical)?;
+        Ok(canonical)
     }
 }
 
@@ -161,7 +189,7 @@ impl<'a> Params<'a> {
         })
     }
 
-    /// The fingerprint of `operation` with these params.
+    /// The fingerprint of `operation` with these params, by the policy's hash and without what it ignores.
     ///
     /// # Errors
     ///
@@ -169,16 +197,32 @@ impl<'a> Params<'a> {
     pub fn resolve(
         &self,
         operation: &str,
-        hash: HashKind,
+        policy: &Policy,
         fingerprinter: &mut Fingerprinter,
     ) -> Result<Fingerprint, Refusal> {
         match *self {
             Params::Fingerprint(fingerprint) => Ok(fingerprint),
-            Params::Json(json) => fingerprinter
-                .fingerprint(operation, json, hash)
-                .map_err(|fault| Refusal::new(Code::BadParams, fault.to_string())),
+            Params::Json(json) => {
+                fingerprinter.fingerprint(operation, json, policy.hash, &policy.ignore).map_err(refusal)
+            }
         }
     }
+
+    /// The canonical form of the params, all of it; none where only their fingerprint is known.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve)'s.
+    pub fn canonical(&self, fingerprinter: &mut Fingerprinter) -> Result<Option<Vec<u8>>, Refusal> {
+        match *self {
+            Params::Fingerprint(_) => Ok(None),
+            Params::Json(json) => fingerprinter.canonical(json).map(Some).map_err(refusal),
+        }
+    }
+}
+
+fn refusal(fault: BadJson) -> Refusal {
+    Refusal::new(Code::BadParams, fault.to_string())
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub static COMMANDS: [Command; 14] = [
 pub type Container = (&'static str, &'static str);
 
 /// The containers.
-pub static CONTAINERS: [Container; 2] = [
+pub const CONTAINERS: [Container; 2] = [
     (result::CONTAINER, "Results of expensive jobs, one entry at a time."),
     (policy::CONTAINER, "Rules that live in the server: how long results stay, and how params are hashed."),
 ];

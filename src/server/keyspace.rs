@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::ptr::NonNull;
+use std::rc::Rc;
 
 use libc::c_void;
 
@@ -15,12 +16,13 @@ use super::api::string::{BorrowedString, OwnedString};
 use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::runtime;
-use crate::core::entry::{Entry, Mark};
+use crate::core::entry::Entry;
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::{Incarnation, Origin};
+use crate::core::policy::Policy;
 use crate::core::refusal::{Code, Refusal, quoted};
-use crate::core::state::{Address, State};
+use crate::core::state::{Address, State, Why};
 use crate::protocol::apply::{Effect, Placed};
 
 /// A key that holds a value of one of our types, or nothing.
@@ -122,7 +124,10 @@ impl<'a> EntryKey<'a> {
 
 /// What a command meets at an address, opened for reading.
 pub struct Found<'a> {
-    address: Address<'a>,
+    pub address: Address<'a>,
+    pub policy: Rc<Policy>,
+    /// Whether the cache is switched off here, by its policy or altogether.
+    pub bypassed: bool,
     namespace: NamespaceKey<'a>,
     entry: EntryKey<'a>,
     now: Instant,
@@ -140,21 +145,24 @@ impl<'a> Found<'a> {
     pub fn look(
         context: Context<'a>,
         namespace: BorrowedString<'_>,
-        address: Address<'a>,
+        (address, policy): (Address<'a>, Rc<Policy>),
         now: Instant,
     ) -> Result<Self, Refusal> {
         let namespace = NamespaceKey::open(context, namespace, Mode::Read)?;
         let entry = EntryKey::open(context, OwnedString::new(address.key().as_bytes()).borrow(), Mode::Read)?;
-        Ok(Found { address, namespace, entry, now })
+        let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
+        Ok(Found { address, policy, bypassed, namespace, entry, now })
     }
 
+    /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
     pub fn state(&self) -> State<'_> {
         let stored = self.entry.get().and_then(StoredEntry::stored);
         State::of(&self.address, self.namespace.get(), stored, self.now)
     }
 
-    pub fn mark(&self) -> Mark {
-        self.address.mark()
+    /// What is there for those who look for a result: nothing where the cache is bypassed.
+    pub fn visible(&self) -> State<'_> {
+        if self.bypassed { State::Absent(Why::Disabled) } else { self.state() }
     }
 
     /// GET served what is there.

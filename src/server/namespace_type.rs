@@ -12,7 +12,7 @@ use super::api::io::{Digest, Io};
 use super::api::key::ValueType;
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::runtime;
+use super::{rules, runtime};
 use crate::core::namespace::Namespace;
 use crate::core::origin::Incarnation;
 use crate::protocol::apply::Effect;
@@ -69,9 +69,9 @@ pub fn register(context: Context<'_>) -> Result<(), String> {
         mem_usage: Some(mem_usage),
         digest: Some(digest),
         free: Some(free),
-        aux_load: None,
-        aux_save: None,
-        aux_save_triggers: 0,
+        aux_load: Some(rules::load),
+        aux_save: Some(rules::save),
+        aux_save_triggers: rules::TRIGGERS,
         free_effort: Some(free_effort),
         unlink: None,
         copy: Some(copy),
@@ -130,6 +130,7 @@ unsafe extern "C" fn aof_rewrite(
         // SAFETY: the server passes an open stream, and a key and a value that outlive the call.
         let (io, key, namespace) = unsafe { (Io::new(io), BorrowedString::new(key), namespace(value)) };
         if let (Some(key), Some(namespace)) = (key, namespace) {
+            rules::emit_once(io);
             super::keyspace::emit(io, key.bytes(), &Effect::Namespace(namespace.clone()));
         }
     });

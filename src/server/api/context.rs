@@ -189,6 +189,29 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What `CONFIG GET` says.
+    pub fn config(self, name: &str) -> Option<String> {
+        let name = OwnedString::new(name.as_bytes());
+        // SAFETY: "cs" takes a C string and a string of the server's; the reply, with its elements, is freed once,
+        // after the last use of their bytes.
+        unsafe {
+            let reply = api!(RedisModule_Call(
+                self.as_ptr(),
+                c"CONFIG".as_ptr(),
+                c"cs".as_ptr(),
+                c"GET".as_ptr(),
+                name.borrow().as_ptr()
+            ));
+            let value = api!(RedisModule_CallReplyArrayElement(reply, 1));
+            let mut length = 0;
+            let bytes = api!(RedisModule_CallReplyStringPtr(value, &raw mut length));
+            let text = (!bytes.is_null())
+                .then(|| String::from_utf8_lossy(std::slice::from_raw_parts(bytes.cast(), length)).into_owned());
+            api!(RedisModule_FreeCallReply(reply));
+            text
+        }
+    }
+
     /// Has broken files reported to us instead of ending the server, and leaves it to us to say which keys
     /// were modified.
     pub fn ask_for_io_errors_and_explicit_signals(self) {

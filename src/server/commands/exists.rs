@@ -13,7 +13,7 @@ impl Handler for Exists {
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let found = call.look(&parse(call.arguments, &call.limits)?)?;
-        call.reply(&Reply::Integer(i64::from(found.state().served(false).is_some())));
+        call.reply(&Reply::Integer(i64::from(found.visible().served(false).is_some())));
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
+use crate::core::state::{State, Why};
 use crate::protocol::result::info::{COMMAND, parse, reply};
 use crate::protocol::table::Command;
 
@@ -12,9 +13,12 @@ impl Handler for Info {
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let entry = parse(call.arguments, &call.limits)?;
-        let address = call.resolve(&entry)?;
         let found = call.look(&entry)?;
-        call.reply(&reply(&address, &found.state(), call.now));
+        let state = match found.state() {
+            State::Absent(_) if found.bypassed => State::Absent(Why::Disabled),
+            state => state,
+        };
+        call.reply(&reply(&found.address, &state, call.now));
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ impl Handler for Key {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let address = call.resolve(&parse(call.arguments, &call.limits)?)?;
+        let (address, _) = call.resolve(&parse(call.arguments, &call.limits)?)?;
         call.reply(&Reply::bulk(address.key().as_bytes()));
         Ok(())
     }
