@@ -1,0 +1,7 @@
+//! Black-box tests of the module: they speak RESP to real servers and link nothing of the crate.
+//!
+//! One binary, one file for each concern. The command contract is what they hold the module to.
+
+mod harness;
+
+mod the_harness;
