@@ -4,4 +4,12 @@
 
 mod harness;
 
+mod expiry;
+mod info;
+mod invalidate;
+mod names;
+mod namespace;
+mod params;
+mod round_trips;
 mod the_harness;
+mod watching;

@@ -12,6 +12,7 @@
 mod argument;
 mod client;
 mod digests;
+mod entry;
 mod fingerprint;
 mod launch;
 mod module_file;
@@ -25,6 +26,7 @@ mod waiting;
 pub use argument::Argument;
 pub use client::Client;
 pub use digests::{assert_same_digests, digests};
+pub use entry::Entry;
 pub use fingerprint::{fingerprint_of, sha256};
 pub use launch::{AofBase, Launch};
 pub use random::Random;
