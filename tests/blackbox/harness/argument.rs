@@ -48,15 +48,17 @@ macro_rules! args {
 /// Sends one command and returns its reply: `call!(client, "PEXPIRETIME", key)`.
 #[macro_export]
 macro_rules! call {
-    ($client:expr, $($argument:expr),+ $(,)?) => {
-        $client.call(&$crate::args![$($argument),+])
-    };
+    ($client:expr, $($argument:expr),+ $(,)?) => {{
+        // First, since an argument may itself be asked of the client.
+        let command = $crate::args![$($argument),+];
+        $client.call(&command)
+    }};
 }
 
 /// Sends one subcommand of `CACHE.RESULT` and returns its reply: `cache!(client, "GET", ns, operation, params)`.
 #[macro_export]
 macro_rules! cache {
     ($client:expr, $($argument:expr),+ $(,)?) => {
-        $client.call(&$crate::args!["CACHE.RESULT", $($argument),+])
+        $crate::call!($client, "CACHE.RESULT", $($argument),+)
     };
 }
