@@ -4,12 +4,18 @@
 
 mod harness;
 
+mod apply;
 mod expiry;
+mod hostile_arguments;
+mod hostile_dumps;
 mod info;
 mod invalidate;
+mod load;
 mod names;
 mod namespace;
 mod params;
+mod persistence;
+mod replication;
 mod round_trips;
 mod the_harness;
 mod watching;
