@@ -4,17 +4,23 @@
 
 mod harness;
 
+mod access;
 mod apply;
+mod configuration;
 mod expiry;
 mod hostile_arguments;
 mod hostile_dumps;
 mod info;
+mod introspection;
 mod invalidate;
 mod load;
+mod memory;
+mod model;
 mod names;
 mod namespace;
 mod params;
 mod persistence;
+mod refusals;
 mod replication;
 mod round_trips;
 mod the_harness;

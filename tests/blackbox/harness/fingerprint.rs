@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// The lower-case hex that `sha256sum` prints for these bytes.
-pub fn sha256(bytes: &[u8]) -> String {
+fn sha256(bytes: &[u8]) -> String {
     let mut program = Command::new("sha256sum")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
