@@ -32,7 +32,7 @@ fn one_subcommand_on_one_namespace() {
         args!["CACHE.RESULT", "INFO", "ns", "op", "{}"],
         args!["CACHE.RESULT", "KEY", "ns", "op", "{}"],
         args!["CACHE.RESULT", "HELP"],
-        args!["CACHE.APPLY", "ns", "x"],
+        args!["CACHE.APPLY", "ns", "x", "y", "z", "z", "z"],
         args!["DEL", "ns"],
     ] {
         assert_eq!(reader.call(&command).error_word(), "NOPERM", "{command:?}");
@@ -76,14 +76,17 @@ fn a_script_has_no_more_rights_than_its_caller() {
 }
 
 #[test]
-fn applying_is_dangerous() {
+fn applying_can_be_forbidden() {
     let server = Server::start();
     let mut client = server.client();
-    let dangerous = call!(client, "ACL", "CAT", "dangerous");
-    assert!(dangerous.array().contains(&"cache.apply".into()), "CACHE.APPLY is not in @dangerous");
     call!(client, "CONFIG", "SET", "cache.apply-from-clients", "yes");
-    let mut careful = user(&server, &["+@all", "-@dangerous", "~*"]);
-    assert_eq!(call!(careful, "CACHE.APPLY", "ns", "x").error_word(), "NOPERM");
+    // Servers before 7.2 know no categories for modules' commands: there it is named by itself.
+    let categories = call!(client, "ACL", "CAT", "dangerous").array().contains(&"cache.apply".into());
+    let version = client.info("server", "redis_version").unwrap();
+    assert!(categories || version.starts_with("7.0."), "CACHE.APPLY is not in @dangerous");
+    let rule = if categories { "-@dangerous" } else { "-cache.apply" };
+    let mut careful = user(&server, &["+@all", rule, "~*"]);
+    assert_eq!(call!(careful, "CACHE.APPLY", "ns", "x", "y", "z", "z", "z").error_word(), "NOPERM");
     assert_eq!(cache!(careful, "GET", "ns", "op", "{}"), "r".into());
     assert_eq!(cache!(careful, "SET", "ns", "op", "{}", "w"), ok());
 }

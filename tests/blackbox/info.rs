@@ -134,7 +134,7 @@ fn a_stale_entry_says_so() {
     cache!(client, "SET", "ns", "op", "{}", "r", "PX", 20, "GRACE", 60_000);
     wait_until("the entry is stale", || ENTRY.state(&mut client) == "stale");
     let left = ENTRY.info(&mut client, "expires_in_ms").int();
-    assert!((1..60_000).contains(&left), "{left}");
+    assert!((1..=60_000).contains(&left), "{left}");
     assert!(matches!(ENTRY.info(&mut client, "fresh_for_ms"), Value::Nil | Value::Integer(..=0)));
     assert_eq!(ENTRY.info(&mut client, "bytes"), 1.into());
 }

@@ -116,7 +116,7 @@ fn odd_states(client: &mut Client) {
     client.must(&["DEL", "shadowed"]);
     let mut key = |ns: &str, params: &str| {
         let result = format!("odd {params}");
-        let options = args!["PXAT", FAR, "GRACE", 1000, "TAGS", 1, "t"];
+        let options = args!["PXAT", FAR, "GRACE", 1_000_000, "TAGS", 1, "t"];
         client.must(&[args!["CACHE.RESULT", "SET", ns, "odd", params, result], options].concat());
         cache!(client, "KEY", ns, "odd", params).bulk().to_vec()
     };

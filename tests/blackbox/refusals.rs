@@ -41,7 +41,9 @@ impl Refusing {
         assert!(reply.is_error(), "{shown:?} was answered by {reply:?}");
         assert_eq!(reply.error_word(), word, "{shown:?}: {reply:?}");
         for named in named {
-            assert!(reply.error().contains(named), "{shown:?}: {named:?} is not named in {reply:?}");
+            // Options are known by their name in upper case, however they were written.
+            let has = reply.error().contains(named) || reply.error().contains(&named.to_uppercase());
+            assert!(has, "{shown:?}: {named:?} is not named in {reply:?}");
         }
         assert_same_digests("a refused command", &self.before, &digests(&self.server));
     }
@@ -303,11 +305,12 @@ fn numbers_that_are_none_or_out_of_range() {
         ("EXAT", "9223372036854776"),
         ("PXAT", "9223372036854775807"),
         ("GRACE", "9223372036854775807"),
-        // Over ten years from now.
-        ("EXAT", "4000000000"),
-        ("PXAT", "4000000000000"),
     ] {
         server.refuses_words(&[&SET[..], &[option, number]].concat(), "ERR", &[option, number]);
+    }
+    // Over ten years from now.
+    for (option, number) in [("EXAT", "4000000000"), ("PXAT", "4000000000000")] {
+        server.refuses_words(&[&SET[..], &[option, number]].concat(), "ERR", &[number, "315360000"]);
     }
     for number in NO_INTEGERS.iter().chain(&["-1"]) {
         server.refuses_words(

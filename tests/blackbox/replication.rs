@@ -20,10 +20,10 @@ fn every_replica_agrees_after_a_mixed_load() {
     let late = Launch::new().replica_of(&primary).start();
     load::run(&primary, 12);
     let (data, told) = (digests(&primary), load::answers(&primary));
-    for mut follower in [replica, late, second] {
-        wait_for_replica_in_sync(&primary, &follower);
-        assert_same_digests("a follower", &data, &digests(&follower));
-        assert_same_digests("a follower", &told, &load::answers(&follower));
+    for follower in &mut [replica, late, second] {
+        wait_for_replica_in_sync(&primary, follower);
+        assert_same_digests("a follower", &data, &digests(follower));
+        assert_same_digests("a follower", &told, &load::answers(follower));
         follower.assert_alive();
     }
 }

@@ -31,10 +31,10 @@ pub fn now_ms() -> i64 {
 pub fn wait_for_replica_in_sync(primary: &Server, replica: &Server) {
     let (mut there, mut here) = (primary.client(), replica.client());
     let goal = offset(&mut there, "master_repl_offset");
-    let history = there.info("replication", "master_replid");
     wait_until("the replica is in sync", || {
         here.info("replication", "master_link_status").as_deref() == Some("up")
-            && here.info("replication", "master_replid") == history
+            // Asked anew each time: a primary takes a new id when its first replica comes.
+            && here.info("replication", "master_replid") == there.info("replication", "master_replid")
             && offset(&mut here, "slave_repl_offset") >= goal
     });
 }
@@ -47,14 +47,17 @@ fn offset(client: &mut Client, field: &str) -> i64 {
 #[track_caller]
 pub fn wait_for_aof_rewrite(server: &Server) {
     let mut client = server.client();
+    wait_until("no rewrite is under way", || !rewriting(&mut client));
     let before = server.aof_base();
     client.must(&["BGREWRITEAOF"]);
     wait_until("the append-only file is rewritten", || {
-        let is =
-            |client: &mut Client, field, value| client.info("persistence", field).as_deref() == Some(value);
-        is(&mut client, "aof_rewrite_in_progress", "0")
-            && is(&mut client, "aof_rewrite_scheduled", "0")
-            && server.aof_base() != before
+        !rewriting(&mut client) && server.aof_base() != before
     });
     assert_eq!(client.info("persistence", "aof_last_bgrewrite_status").as_deref(), Some("ok"));
+}
+
+fn rewriting(client: &mut Client) -> bool {
+    ["aof_rewrite_in_progress", "aof_rewrite_scheduled"]
+        .iter()
+        .any(|field| client.info("persistence", field).as_deref() != Some("0"))
 }
