@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::codec::{Reader, Sink};
 use super::entry::{Entry, Mark};
-use super::instant::Instant;
 use super::limits::{MAX_INTEGER, maxima};
 use super::name::MAX_NAME_BYTES;
 use super::origin::{ENCODING_VERSION, Incarnation, Origin};
@@ -53,10 +52,10 @@ impl PartialEq for Namespace {
 }
 
 impl Namespace {
-    /// The number of the mutation that makes a namespace: the Unix microseconds of `now`, so that a later life
-    /// counts on from above an earlier one.
-    pub fn first_version(now: Instant) -> u64 {
-        now.unix_ms().saturating_mul(1000).min(MAX_INTEGER)
+    /// The number of the mutation that makes a namespace: the Unix microseconds of that moment. No server makes a
+    /// million mutations a second, so a later life counts on from above an earlier one; milliseconds would not do.
+    pub fn first_version(unix_us: u64) -> u64 {
+        unix_us.min(MAX_INTEGER)
     }
 
     /// A namespace of which nothing is known but its incarnation and its clock.
@@ -222,6 +221,7 @@ fn decode_epochs(reader: &mut Reader<'_>, max_name: usize, clock: u64) -> Option
 #[cfg(test)]
 mod tests {
     use super::super::entry::Tags;
+    use super::super::instant::Instant;
     use super::super::name::{NamespaceName, OperationName};
     use super::*;
     use proptest::prelude::*;
@@ -253,7 +253,7 @@ mod tests {
 
     /// A namespace that was just made here.
     fn made() -> Namespace {
-        let version = Namespace::first_version(NOW);
+        let version = Namespace::first_version(NOW.unix_ms() * 1000);
         let mut namespace = Namespace::starting_at(Incarnation(1), version);
         namespace.wrote(version, Some(ERA));
         namespace
