@@ -1,4 +1,25 @@
 //! What a result cache is, without a server: pure functions over values.
+//!
+//! Time, configuration and random bytes come in as arguments; there is no clock, no I/O and no state here.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
+//! | [`name`], [`state`] | names, keys, and what is found at them |
+//! | [`entry`], [`origin`], [`namespace`], [`codec`] | what is stored, and as which bytes |
+//! | [`set`], [`invalidate`] | what the commands decide |
+//! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
 pub mod canonical;
+pub mod codec;
+pub mod entry;
+pub mod fingerprint;
+pub mod instant;
+pub mod invalidate;
+pub mod limits;
+pub mod name;
+pub mod namespace;
+pub mod origin;
 pub mod refusal;
+pub mod set;
+pub mod state;

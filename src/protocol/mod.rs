@@ -1,1 +1,12 @@
-//! The words of the contract: the command table, the parsers, replies as values.
+//! The words of the contract: the command table, one parser for each command, replies as values.
+//!
+//! A client's bytes become a typed request here, or a refusal that names what was wrong with them.
+
+pub mod apply;
+pub mod commands;
+pub mod docs;
+pub mod entry_arguments;
+pub mod options;
+pub mod reply;
+pub mod result;
+pub mod table;

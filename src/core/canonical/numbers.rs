@@ -1,0 +1,149 @@
+//! Numbers: reading them, and the one spelling that RFC 8785, 3.2.2.3 leaves to each.
+//!
+//! A literal with a fraction or an exponent stands for a double and is spelled as ECMAScript spells
+//! that. An integer literal keeps its digits: within ±(2^53-1) they are what ECMAScript would spell,
+//! and beyond, where doubles have gaps, two integers must not become one.
+
+use super::fault::{BadJson, Fault, unexpected};
+
+/// Reads the number that begins at `start` and returns the offset behind it. If its spelling is not
+/// the canonical one, the canonical one is appended to `respelled`; else nothing is.
+///
+/// Fails for what is not a number by RFC 8259, 6, and for what overflows a double or underflows to zero.
+pub(super) fn scan(input: &[u8], start: usize, respelled: &mut Vec<u8>) -> Result<usize, BadJson> {
+    let literal = Literal::read(input, start)?;
+    if literal.is_integer() {
+        if literal.text == b"-0" {
+            respelled.push(b'0');
+        }
+    } else if !literal.is_short_decimal() {
+        let value = literal.double(respelled).map_err(|fault| fault.at(start))?;
+        let mut buffer = ryu_js::Buffer::new();
+        let canonical = buffer.format_finite(value).as_bytes();
+        if literal.text != canonical {
+            respelled.extend_from_slice(canonical);
+        }
+    }
+    Ok(start + literal.text.len())
+}
+
+/// A number as it is spelled, cut into its parts.
+struct Literal<'a> {
+    text: &'a [u8],
+    /// The digits before the point.
+    integer: &'a [u8],
+    /// The digits behind the point; empty if there is none.
+    fraction: &'a [u8],
+    /// What follows the `e`: a sign perhaps, and digits; empty if there is none.
+    exponent: &'a [u8],
+}
+
+impl<'a> Literal<'a> {
+    /// Cuts the number at `start` along the grammar of RFC 8259, 6.
+    fn read(input: &'a [u8], start: usize) -> Result<Self, BadJson> {
+        let integer_start = start + usize::from(input.get(start) == Some(&b'-'));
+        let integer_end = end_of_digits(input, integer_start)?;
+        if integer_end - integer_start > 1 && input[integer_start] == b'0' {
+            return Err(unexpected(input, integer_start + 1, "no digit after a leading zero"));
+        }
+        let mut end = integer_end;
+        let fraction_start = integer_end + usize::from(input.get(end) == Some(&b'.'));
+        if fraction_start > end {
+            end = end_of_digits(input, fraction_start)?;
+        }
+        let fraction_end = end;
+        let mut exponent_start = end;
+        if let Some(b'e' | b'E') = input.get(end) {
+            exponent_start = end + 1;
+            let signed = matches!(input.get(exponent_start), Some(b'+' | b'-'));
+            end = end_of_digits(input, exponent_start + usize::from(signed))?;
+        }
+        Ok(Literal {
+            text: &input[start..end],
+            integer: &input[integer_start..integer_end],
+            fraction: &input[fraction_start..fraction_end],
+            exponent: &input[exponent_start..end],
+        })
+    }
+
+    fn is_integer(&self) -> bool {
+        self.fraction.is_empty() && self.exponent.is_empty()
+    }
+
+    /// Whether the literal is a decimal that is certainly canonical as it stands, which spares most
+    /// decimals the way through a double and back.
+    ///
+    /// Decimals of up to 15 digits all become different doubles, so that no shorter one than this,
+    /// which ends in no zero, can stand for the same double; and from 1e-6 up to 1e21 ECMAScript
+    /// writes the shortest one without an exponent.
+    fn is_short_decimal(&self) -> bool {
+        self.exponent.is_empty()
+            && self.integer.len() + self.fraction.len() <= 15
+            && !self.fraction.ends_with(b"0")
+            && !(self.integer == b"0" && self.fraction.starts_with(b"000000"))
+    }
+
+    /// The nearest double. `scratch` is used and left as it was.
+    fn double(&self, scratch: &mut Vec<u8>) -> Result<f64, Fault> {
+        if self.digits().all(|digit| digit == b'0') {
+            return Ok(0.0);
+        }
+        let value =
+            if self.text.len() <= LONG_LITERAL { parse(self.text) } else { self.double_of_long(scratch) };
+        match value {
+            0.0 => Err(Fault::Underflow),
+            value if value.is_finite() => Ok(value),
+            _ => Err(Fault::Overflow),
+        }
+    }
+
+    /// The nearest double of a long literal, which is first rewritten as `0.digits` times a power of ten.
+    ///
+    /// The parser of the standard library stops counting an exponent at 65,536 or a little above.
+    /// Short literals cannot tell, but a long one has room for so many zeros that the wrong power
+    /// would make another number of it: `0.` with 69,999 zeros, then `1e700000`, would become 1.
+    fn double_of_long(&self, scratch: &mut Vec<u8>) -> f64 {
+        let zeros = self.digits().take_while(|&digit| digit == b'0').count();
+        let point = self.integer.len() as i64 - zeros as i64;
+        // Beyond these bounds `0.digits` is infinite or zero, however many digits there are.
+        let power = point.saturating_add(self.power()).clamp(-400, 400);
+        let from = scratch.len();
+        scratch.extend(self.text.iter().take_while(|&&byte| byte == b'-'));
+        scratch.extend_from_slice(b"0.");
+        scratch.extend(self.digits().skip(zeros));
+        scratch.push(b'e');
+        scratch.extend_from_slice(if power < 0 { b"-" } else { b"+" });
+        scratch.extend([100, 10, 1].map(|unit| b'0' + (power.unsigned_abs() / unit % 10) as u8));
+        let value = parse(&scratch[from..]);
+        scratch.truncate(from);
+        value
+    }
+
+    /// The digits on both sides of the point.
+    fn digits(&self) -> impl Iterator<Item = u8> {
+        self.integer.iter().chain(self.fraction).copied()
+    }
+
+    /// The exponent, or the nearest that an `i64` holds.
+    fn power(&self) -> i64 {
+        let negative = self.exponent.starts_with(b"-");
+        let digits = self.exponent.iter().filter(|byte| byte.is_ascii_digit());
+        let size =
+            digits.fold(0i64, |size, digit| size.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
+        if negative { -size } else { size }
+    }
+}
+
+/// Bytes of a literal from which [`Literal::double_of_long`] reads it.
+const LONG_LITERAL: usize = 1024;
+
+/// The double nearest to a decimal; not a number, which is refused, if `decimal` were none.
+fn parse(decimal: &[u8]) -> f64 {
+    str::from_utf8(decimal).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// The offset behind the digits at `start`, of which there must be at least one.
+fn end_of_digits(input: &[u8], start: usize) -> Result<usize, BadJson> {
+    let count = input[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if count == 0 { Err(unexpected(input, start, "a digit")) } else { Ok(start + count) }
+}

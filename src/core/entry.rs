@@ -1,0 +1,293 @@
+//! Entries: a stored result with its metadata, and the bytes it is kept as.
+//!
+//! The same bytes, the **record**, stand in memory, in an RDB file and in the replication stream. A record
+//! is (integers as LEB128 unless said):
+//!
+//! ```text
+//! flags          1 byte: which of the optional parts follow
+//! mark           8 bytes: the first eight of the fingerprint
+//! version, created_ms
+//! [ttl_ms] [grace_ms] [took_ms] [weight]
+//! [tags]         byte length of the block, then each tag with its length
+//! result         all that remains
+//! ```
+
+use super::codec::{Count, Reader, Sink};
+use super::fingerprint::Fingerprint;
+use super::instant::Instant;
+use super::limits::{MAX_INTEGER, maxima};
+
+const HAS_TTL: u8 = 1 << 0;
+const HAS_GRACE: u8 = 1 << 1;
+const HAS_TOOK: u8 = 1 << 2;
+const HAS_WEIGHT: u8 = 1 << 3;
+const HAS_TAGS: u8 = 1 << 4;
+const KNOWN_FLAGS: u8 = HAS_TTL | HAS_GRACE | HAS_TOOK | HAS_WEIGHT | HAS_TAGS;
+
+const MAX_DURATION_MS: u64 = maxima::TTL_SECONDS * 1000;
+
+/// The part of a fingerprint that an entry carries: enough to notice that it was renamed, copied or
+/// restored under the name of another, which nobody does 2^64 times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mark(pub u64);
+
+impl From<&Fingerprint> for Mark {
+    fn from(fingerprint: &Fingerprint) -> Self {
+        Mark(fingerprint.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
+    }
+}
+
+/// One entry as a value; its variable parts are borrowed from a record or from a command's arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    pub mark: Mark,
+    /// The namespace's clock at the write.
+    pub version: u64,
+    pub created: Instant,
+    /// Fresh for this long after `created`; `None` is forever (PERSIST).
+    pub ttl_ms: Option<u64>,
+    /// Stale but servable for this long after that.
+    pub grace_ms: u64,
+    /// What the result took to compute, where its writer said so.
+    pub took_ms: Option<u64>,
+    /// Bytes elsewhere that the entry stands for, where its writer said so.
+    pub weight: Option<u64>,
+    pub tags: Tags<'a>,
+    pub result: &'a [u8],
+}
+
+/// Where an entry stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Its age is below the TTL.
+    Fresh,
+    /// Within the grace that follows.
+    Stale,
+    /// After it.
+    Gone,
+}
+
+impl<'a> Entry<'a> {
+    /// When it stops being fresh; `None` is never.
+    pub fn fresh_until(&self) -> Option<Instant> {
+        self.ttl_ms.map(|ttl_ms| self.created.plus(ttl_ms))
+    }
+
+    /// When it is gone, which is the Redis expiry of its key; `None` is never.
+    pub fn gone_at(&self) -> Option<Instant> {
+        self.fresh_until().map(|instant| instant.plus(self.grace_ms))
+    }
+
+    pub fn freshness(&self, now: Instant) -> Freshness {
+        match (self.fresh_until(), self.gone_at()) {
+            (Some(fresh_until), Some(gone_at)) if now >= fresh_until => {
+                if now < gone_at { Freshness::Stale } else { Freshness::Gone }
+            }
+            _ => Freshness::Fresh,
+        }
+    }
+
+    /// Writes the record, in order, part by part.
+    pub fn encode(&self, sink: &mut impl Sink) {
+        let flag = |present: bool, flag: u8| if present { flag } else { 0 };
+        let grace_ms = (self.grace_ms > 0).then_some(self.grace_ms);
+        sink.put(&[flag(self.ttl_ms.is_some(), HAS_TTL)
+            | flag(grace_ms.is_some(), HAS_GRACE)
+            | flag(self.took_ms.is_some(), HAS_TOOK)
+            | flag(self.weight.is_some(), HAS_WEIGHT)
+            | flag(!self.tags.is_empty(), HAS_TAGS)]);
+        sink.put(&self.mark.0.to_le_bytes());
+        sink.put_varint(self.version);
+        sink.put_varint(self.created.unix_ms());
+        for value in [self.ttl_ms, grace_ms, self.took_ms, self.weight].into_iter().flatten() {
+            sink.put_varint(value);
+        }
+        if !self.tags.is_empty() {
+            sink.put_string(self.tags.0);
+        }
+        sink.put(self.result);
+    }
+
+    /// How many bytes [`encode`](Self::encode) writes.
+    pub fn encoded_len(&self) -> usize {
+        let mut count = Count::default();
+        self.encode(&mut count);
+        count.0
+    }
+
+    /// Reads a record and checks everything that can be wrong with it but its tags (see
+    /// [`Entry::decode_untrusted`]); `None` where it is no record.
+    pub fn decode(record: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new(record);
+        let flags = reader.byte().filter(|flags| flags & !KNOWN_FLAGS == 0)?;
+        let mark = Mark(reader.u64_le()?);
+        let version = reader.varint_up_to(MAX_INTEGER)?;
+        let created = Instant::from_unix_ms(reader.varint_up_to(MAX_INTEGER)?);
+        let mut optional = |flag: u8, max: u64| match flags & flag {
+            0 => Some(None),
+            _ => reader.varint_up_to(max).map(Some),
+        };
+        let ttl_ms = optional(HAS_TTL, MAX_DURATION_MS)?;
+        let grace_ms = optional(HAS_GRACE, MAX_DURATION_MS)?.unwrap_or(0);
+        let took_ms = optional(HAS_TOOK, MAX_INTEGER)?;
+        let weight = optional(HAS_WEIGHT, MAX_INTEGER)?;
+        let tags = match flags & HAS_TAGS {
+            0 => Tags::NONE,
+            _ => Tags(reader.string(usize::MAX)?),
+        };
+        let result = reader.rest();
+        Some(Entry { mark, version, created, ttl_ms, grace_ms, took_ms, weight, tags, result })
+    }
+
+    /// Reads a record that came from outside (a file, a RESTORE payload, the replication stream), every
+    /// part of it checked against the compiled-in maxima.
+    pub fn decode_untrusted(record: &'a [u8]) -> Option<Self> {
+        Self::decode(record).filter(|entry| {
+            entry.result.len() <= maxima::RESULT_BYTES && (entry.tags.is_empty() || entry.tags.are_sound())
+        })
+    }
+}
+
+/// The tags of an entry, each at most once, in the order in which they were given: a block of
+/// length-prefixed strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tags<'a>(&'a [u8]);
+
+impl<'a> Tags<'a> {
+    pub const NONE: Tags<'static> = Tags(&[]);
+
+    /// Writes the block of these tags into `block` (emptied first), leaving out repetitions.
+    pub fn from_list(tags: &[&[u8]], block: &'a mut Vec<u8>) -> Self {
+        block.clear();
+        for tag in tags {
+            if !Tags(block).iter().any(|earlier| earlier == *tag) {
+                block.put_string(tag);
+            }
+        }
+        Tags(block)
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut reader = Reader::new(self.0);
+        std::iter::from_fn(move || reader.string(maxima::TAG_BYTES))
+    }
+
+    /// Whether the block holds nothing but whole, non-empty tags within the maxima.
+    fn are_sound(self) -> bool {
+        let mut reader = Reader::new(self.0);
+        for _ in 0..maxima::TAGS {
+            match reader.string(maxima::TAG_BYTES) {
+                Some(tag) if !tag.is_empty() => {}
+                _ => return false,
+            }
+            if reader.is_empty() {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn plain(result: &[u8]) -> Entry<'_> {
+        Entry {
+            mark: Mark(7),
+            version: 1_790_000_000_000_000,
+            created: Instant::from_unix_ms(1_790_000_000_000),
+            ttl_ms: Some(3_600_000),
+            grace_ms: 0,
+            took_ms: None,
+            weight: None,
+            tags: Tags::NONE,
+            result,
+        }
+    }
+
+    #[test]
+    fn a_life_has_three_parts() {
+        let entry = Entry { ttl_ms: Some(100), grace_ms: 50, ..plain(b"") };
+        let at = |ms| entry.freshness(entry.created.plus(ms));
+        assert_eq!([at(0), at(99)], [Freshness::Fresh; 2]);
+        assert_eq!([at(100), at(149)], [Freshness::Stale; 2]);
+        assert_eq!(at(150), Freshness::Gone);
+        assert_eq!(Entry { ttl_ms: None, ..entry }.freshness(Instant::from_unix_ms(u64::MAX)), Freshness::Fresh);
+        assert_eq!(entry.freshness(Instant::from_unix_ms(0)), Freshness::Fresh, "the clock stepped back");
+    }
+
+    #[test]
+    fn a_plain_entry_costs_28_bytes_beside_its_result() {
+        assert_eq!(plain(b"").encoded_len(), 28);
+    }
+
+    #[test]
+    fn tags_come_once_and_in_order() {
+        let mut block = Vec::new();
+        let tags = Tags::from_list(&[b"b", b"a", b"b"], &mut block);
+        assert_eq!(tags.iter().collect::<Vec<_>>(), [b"b", b"a"]);
+    }
+
+    #[test]
+    fn unsound_records_are_refused() {
+        let record = |entry: &Entry<'_>| {
+            let mut record = Vec::new();
+            entry.encode(&mut record);
+            record
+        };
+        assert_eq!(Entry::decode(b""), None);
+        let mut unknown_flag = record(&plain(b"x"));
+        unknown_flag[0] |= 0x80;
+        assert_eq!(Entry::decode(&unknown_flag), None);
+        for wrong in [
+            Entry { version: MAX_INTEGER + 1, ..plain(b"") },
+            Entry { created: Instant::from_unix_ms(u64::MAX), ..plain(b"") },
+            Entry { ttl_ms: Some(MAX_DURATION_MS + 1), ..plain(b"") },
+            Entry { weight: Some(u64::MAX), ..plain(b"") },
+        ] {
+            assert_eq!(Entry::decode(&record(&wrong)), None, "{wrong:?}");
+        }
+        for unsound in [&b"\x05ab"[..], b"\x00", b"\x01a\x00"] {
+            let entry = Entry { tags: Tags(unsound), ..plain(b"") };
+            assert_eq!(Entry::decode_untrusted(&record(&entry)), None, "{unsound:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_comes_back(
+            (mark, version, created) in (any::<u64>(), 0..=MAX_INTEGER, 0..=MAX_INTEGER),
+            ttl_ms in proptest::option::of(0..=MAX_DURATION_MS),
+            grace_ms in 0..=MAX_DURATION_MS,
+            took_ms in proptest::option::of(0..=MAX_INTEGER),
+            weight in proptest::option::of(0..=MAX_INTEGER),
+            tags in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..9), 0..5),
+            result in any::<Vec<u8>>(),
+        ) {
+            let mut block = Vec::new();
+            let list: Vec<&[u8]> = tags.iter().map(Vec::as_slice).collect();
+            let created = Instant::from_unix_ms(created);
+            let tags = Tags::from_list(&list, &mut block);
+            let entry = Entry {
+                mark: Mark(mark), version, created, ttl_ms, grace_ms, took_ms, weight, tags, result: &result,
+            };
+            let mut record = Vec::new();
+            entry.encode(&mut record);
+            prop_assert_eq!(record.len(), entry.encoded_len());
+            prop_assert_eq!(Entry::decode_untrusted(&record), Some(entry));
+        }
+
+        #[test]
+        fn no_bytes_make_decoding_panic(record in any::<Vec<u8>>()) {
+            if let Some(entry) = Entry::decode_untrusted(&record) {
+                prop_assert!(entry.tags.iter().count() <= maxima::TAGS);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Limits on what a command may bring.
+//!
+//! The configured limits bind client commands only. What was stored once must load again, however much
+//! the limits were lowered meanwhile, so loading and applying check the compiled-in [`maxima`].
+
+use super::instant::Instant;
+use super::refusal::{Code, Refusal, quoted};
+
+/// What the contract promises of every number: it survives a JSON reader that knows only doubles.
+pub const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+/// Bounds that no configuration can exceed.
+pub mod maxima {
+    /// Bytes of one JSON params argument.
+    pub const PARAMS_BYTES: usize = 64 << 20;
+    /// Bytes of one result; also core's own bound on a string.
+    pub const RESULT_BYTES: usize = 512 << 20;
+    /// Tags of one entry.
+    pub const TAGS: usize = 1024;
+    /// Bytes of one tag.
+    pub const TAG_BYTES: usize = 4096;
+    /// Seconds of a TTL or of a grace: 100 years.
+    pub const TTL_SECONDS: u64 = 3_153_600_000;
+    /// Epochs of tags and operations that a namespace keeps.
+    pub const EPOCHS: usize = 65_536;
+    /// Single invalidations that a namespace remembers by name.
+    pub const RECENT_INVALIDATIONS: usize = 128;
+}
+
+/// The limits in force for client commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub params_max_bytes: usize,
+    pub result_max_bytes: usize,
+    pub tags_max: usize,
+    pub tag_max_bytes: usize,
+    /// Bounds the TTL and the grace, each.
+    pub ttl_max_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            params_max_bytes: 1 << 20,
+            result_max_bytes: 64 << 20,
+            tags_max: 64,
+            tag_max_bytes: 256,
+            ttl_max_ms: 315_360_000_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Whether params of this many bytes may be parsed.
+    pub fn check_params(&self, params: &[u8]) -> Result<(), Refusal> {
+        check_bytes("params", params.len(), self.params_max_bytes, "cache.params-max-bytes")
+    }
+
+    /// Whether a result of this many bytes may be stored.
+    pub fn check_result(&self, result: &[u8]) -> Result<(), Refusal> {
+        check_bytes("result", result.len(), self.result_max_bytes, "cache.result-max-bytes")
+    }
+
+    /// Whether an entry may bear these tags.
+    pub fn check_tags(&self, tags: &[&[u8]]) -> Result<(), Refusal> {
+        if tags.len() > self.tags_max {
+            let (given, max) = (tags.len(), self.tags_max);
+            return Err(Refusal::new(
+                Code::TooBig,
+                format!("{given} tags are too many: at most {max} are accepted (cache.tags-max)"),
+            ));
+        }
+        for tag in tags {
+            if tag.is_empty() {
+                return Err(Refusal::syntax("a tag '' is empty: tags of at least one byte are accepted"));
+            }
+            let what = format!("tag {}", quoted(tag));
+            check_bytes(&what, tag.len(), self.tag_max_bytes, "cache.tag-max-bytes")?;
+        }
+        Ok(())
+    }
+
+    /// Whether a TTL or a grace may be this long; `option` is the words that asked for it.
+    pub fn check_duration(&self, option: &str, duration_ms: u64) -> Result<(), Refusal> {
+        if duration_ms <= self.ttl_max_ms {
+            return Ok(());
+        }
+        let seconds = self.ttl_max_ms / 1000;
+        Err(Refusal::syntax(format!(
+            "{option} is too long: at most {seconds} seconds are accepted (cache.ttl-max-seconds)"
+        )))
+    }
+
+    /// How long until `instant`, in milliseconds, where that is no longer than a TTL may be.
+    pub fn check_instant(&self, instant: Instant, now: Instant) -> Result<u64, Refusal> {
+        let ttl_ms = instant.since(now);
+        if ttl_ms <= self.ttl_max_ms {
+            return Ok(ttl_ms);
+        }
+        let seconds = self.ttl_max_ms / 1000;
+        Err(Refusal::syntax(format!(
+            "the instant {} (Unix milliseconds) is too far ahead: at most {seconds} seconds from now are accepted \
+             (cache.ttl-max-seconds)",
+            instant.unix_ms()
+        )))
+    }
+}
+
+fn check_bytes(what: &str, bytes: usize, max: usize, config: &str) -> Result<(), Refusal> {
+    if bytes <= max {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::TooBig,
+        format!("{what} has {bytes} bytes: at most {max} are accepted ({config})"),
+    ))
+}
+
+/// What an entry gets when its writer says nothing: fresh for an hour, no grace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Defaults {
+    pub ttl_ms: u64,
+    pub grace_ms: u64,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Defaults { ttl_ms: 3_600_000, grace_ms: 0 }
+    }
+}

@@ -1,0 +1,359 @@
+//! Namespaces: the clock that counts mutations, and what it says about the life of entries.
+//!
+//! A namespace is a small value at a key of its own. It makes invalidation a number that moves: entries
+//! carry the clock of their write, and are dead where that is below a floor or an epoch kept here.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::codec::{Reader, Sink};
+use super::entry::{Entry, Mark};
+use super::instant::Instant;
+use super::limits::{MAX_INTEGER, maxima};
+use super::name::MAX_NAME_BYTES;
+use super::origin::{ENCODING_VERSION, Incarnation, Origin};
+use super::refusal::Refusal;
+
+/// What the first mutation after a promotion or a load adds to the clock, so that numbers which were lost
+/// with the old primary, or with the tail of a file, are never used twice.
+const LEAP: u64 = 1 << 32;
+
+/// Counts promotions and loads of this process: a namespace last mutated in an earlier era leaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Era(pub u64);
+
+/// The state of one namespace.
+#[derive(Debug, Clone)]
+pub struct Namespace {
+    incarnation: Incarnation,
+    /// The number of the last mutation.
+    clock: u64,
+    /// Entries of a lower version are dead.
+    floor: u64,
+    /// Tagged entries of a lower version are dead: the tag epochs that were folded.
+    tagged_floor: u64,
+    /// Entries that bear the tag and are of a lower version are dead.
+    tag_epochs: BTreeMap<Box<[u8]>, u64>,
+    /// Entries of the operation that are of a lower version are dead.
+    operation_epochs: BTreeMap<Box<[u8]>, u64>,
+    /// The latest invalidations of single entries, oldest first, for fencing.
+    recent: VecDeque<(Mark, u64)>,
+    /// Single invalidations up to this clock may have been forgotten.
+    recent_floor: u64,
+    /// The clock at the last invalidation of any kind.
+    last_invalidation: u64,
+    /// Not stored: the era of the last mutation, none where it was loaded or applied.
+    era: Option<Era>,
+}
+
+/// Two namespaces are equal where their stored forms are: what differs between processes does not count.
+impl PartialEq for Namespace {
+    fn eq(&self, other: &Self) -> bool {
+        self.encode() == other.encode()
+    }
+}
+
+impl Namespace {
+    /// A new namespace; its clock starts at the Unix microseconds of `now`.
+    pub fn new(incarnation: Incarnation, now: Instant, era: Era) -> Self {
+        let clock = now.unix_ms().saturating_mul(1000).min(MAX_INTEGER);
+        Namespace { era: Some(era), ..Self::starting_at(incarnation, clock) }
+    }
+
+    /// A namespace of which nothing is known but its incarnation and clock.
+    pub fn starting_at(incarnation: Incarnation, clock: u64) -> Self {
+        Namespace {
+            incarnation,
+            clock,
+            floor: 0,
+            tagged_floor: 0,
+            tag_epochs: BTreeMap::new(),
+            operation_epochs: BTreeMap::new(),
+            recent: VecDeque::new(),
+            recent_floor: 0,
+            last_invalidation: 0,
+            era: None,
+        }
+    }
+
+    /// What COPY makes: another life, in which nothing of this one is alive. Drawn from what every replica
+    /// sees alike, since a COPY is replicated as it was called.
+    pub fn copied(&self, incarnation: Incarnation) -> Self {
+        Self::starting_at(incarnation, self.clock)
+    }
+
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The number of the last mutation.
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// The number that the next mutation gets; refused at the end of the numbers.
+    pub fn next_version(&self, era: Era) -> Result<u64, Refusal> {
+        let step = if self.era == Some(era) { 1 } else { LEAP };
+        self.clock.checked_add(step).filter(|&version| version <= MAX_INTEGER).ok_or_else(|| {
+            Refusal::syntax("the clock of this namespace has come to its end; delete its key to start anew")
+        })
+    }
+
+    /// Whether a mutation may set the clock to this: it only ever moves forward.
+    pub fn admits(&self, version: u64) -> bool {
+        version > self.clock && version <= MAX_INTEGER
+    }
+
+    /// Records a write with the number from [`next_version`](Self::next_version). `era` is none where the
+    /// mutation was another server's.
+    pub fn wrote(&mut self, version: u64, era: Option<Era>) {
+        self.clock = version;
+        self.era = era;
+    }
+
+    /// Records the invalidation of a single entry, likewise.
+    pub fn invalidated(&mut self, mark: Mark, version: u64, era: Option<Era>) {
+        self.wrote(version, era);
+        self.last_invalidation = version;
+        if self.recent.len() >= maxima::RECENT_INVALIDATIONS
+            && let Some((_, forgotten)) = self.recent.pop_front()
+        {
+            self.recent_floor = forgotten;
+        }
+        self.recent.push_back((mark, version));
+    }
+
+    /// Whether this entry is among the latest single invalidations.
+    pub fn recently_invalidated(&self, mark: Mark) -> bool {
+        self.recent.iter().any(|&(invalidated, _)| invalidated == mark)
+    }
+
+    /// Whether an entry of this origin is alive as far as invalidations go (its age is another matter).
+    pub fn is_alive(&self, origin: &Origin, entry: &Entry<'_>) -> bool {
+        let outlived =
+            |epochs: &BTreeMap<Box<[u8]>, u64>, name: &[u8]| epochs.get(name).is_none_or(|&epoch| entry.version >= epoch);
+        origin.incarnation() == self.incarnation
+            && entry.version >= self.floor
+            && (self.operation_epochs.is_empty()
+                || outlived(&self.operation_epochs, origin.operation().as_bytes()))
+            && (entry.tags.is_empty()
+                || (entry.version >= self.tagged_floor
+                    && (self.tag_epochs.is_empty()
+                        || entry.tags.iter().all(|tag| outlived(&self.tag_epochs, tag)))))
+    }
+
+    /// The stored form: [`ENCODING_VERSION`], then the fields in the order of their declaration.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![ENCODING_VERSION];
+        bytes.put(&self.incarnation.0.to_le_bytes());
+        for value in [self.clock, self.floor, self.tagged_floor] {
+            bytes.put_varint(value);
+        }
+        for epochs in [&self.tag_epochs, &self.operation_epochs] {
+            bytes.put_varint(epochs.len() as u64);
+            for (name, &epoch) in epochs {
+                bytes.put_string(name);
+                bytes.put_varint(epoch);
+            }
+        }
+        bytes.put_varint(self.recent.len() as u64);
+        for &(mark, version) in &self.recent {
+            bytes.put(&mark.0.to_le_bytes());
+            bytes.put_varint(version);
+        }
+        bytes.put_varint(self.recent_floor);
+        bytes.put_varint(self.last_invalidation);
+        bytes
+    }
+
+    /// Reads [`encode`](Self::encode)'s bytes, from wherever they came; `None` where they are anything else.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        reader.byte().filter(|&version| version == ENCODING_VERSION)?;
+        let incarnation = Incarnation(reader.u64_le()?);
+        let clock = reader.varint_up_to(MAX_INTEGER)?;
+        let floor = reader.varint_up_to(clock)?;
+        let tagged_floor = reader.varint_up_to(clock)?;
+        let tag_epochs = decode_epochs(&mut reader, maxima::TAG_BYTES, clock)?;
+        let operation_epochs = decode_epochs(&mut reader, MAX_NAME_BYTES, clock)?;
+        let mut recent = VecDeque::new();
+        for _ in 0..reader.varint_up_to(maxima::RECENT_INVALIDATIONS as u64)? {
+            recent.push_back((Mark(reader.u64_le()?), reader.varint_up_to(clock)?));
+        }
+        let recent_floor = reader.varint_up_to(clock)?;
+        let last_invalidation = reader.varint_up_to(clock)?;
+        reader.is_empty().then_some(Namespace {
+            incarnation,
+            clock,
+            floor,
+            tagged_floor,
+            tag_epochs,
+            operation_epochs,
+            recent,
+            recent_floor,
+            last_invalidation,
+            era: None,
+        })
+    }
+
+    /// Bytes of memory beyond the value itself, roughly: for MEMORY USAGE.
+    pub fn heap_bytes(&self) -> usize {
+        const NODE: usize = 48;
+        let epochs = self.tag_epochs.iter().chain(&self.operation_epochs);
+        let names: usize = epochs.map(|(name, _)| name.len().saturating_add(NODE)).sum();
+        names.saturating_add(self.recent.capacity().saturating_mul(size_of::<(Mark, u64)>()))
+    }
+}
+
+fn decode_epochs(reader: &mut Reader<'_>, max_name: usize, clock: u64) -> Option<BTreeMap<Box<[u8]>, u64>> {
+    let mut epochs = BTreeMap::new();
+    for _ in 0..reader.varint_up_to(maxima::EPOCHS as u64)? {
+        let name = reader.string(max_name)?;
+        epochs.insert(name.into(), reader.varint_up_to(clock)?);
+    }
+    Some(epochs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Tags;
+    use super::super::name::{NamespaceName, OperationName};
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: Instant = Instant::from_unix_ms(1_790_000_000_000);
+    const ERA: Era = Era(3);
+
+    fn origin(incarnation: u64, operation: &str) -> Origin {
+        Origin::new(
+            NamespaceName::parse(b"n").expect("a namespace"),
+            Incarnation(incarnation),
+            OperationName::parse(operation.as_bytes()).expect("an operation"),
+        )
+    }
+
+    fn entry(version: u64, tags: Tags<'_>) -> Entry<'_> {
+        Entry {
+            mark: Mark(1),
+            version,
+            created: NOW,
+            ttl_ms: None,
+            grace_ms: 0,
+            took_ms: None,
+            weight: None,
+            tags,
+            result: b"",
+        }
+    }
+
+    #[test]
+    fn the_clock_starts_at_unix_microseconds_and_counts() {
+        let mut namespace = Namespace::new(Incarnation(1), NOW, ERA);
+        assert_eq!(namespace.clock(), NOW.unix_ms() * 1000);
+        let version = namespace.next_version(ERA).expect("a version");
+        assert_eq!(version, NOW.unix_ms() * 1000 + 1);
+        namespace.wrote(version, Some(ERA));
+        assert_eq!(namespace.next_version(ERA), Ok(version + 1));
+    }
+
+    #[test]
+    fn the_first_mutation_of_an_era_leaps() {
+        let mut namespace = Namespace::new(Incarnation(1), NOW, ERA);
+        let promoted = Era(4);
+        let version = namespace.next_version(promoted).expect("a version");
+        assert_eq!(version, namespace.clock() + LEAP);
+        namespace.wrote(version, Some(promoted));
+        assert_eq!(namespace.next_version(promoted), Ok(version + 1));
+        namespace.wrote(version + 1, None);
+        assert_eq!(namespace.next_version(promoted), Ok(version + 1 + LEAP), "applied from another primary");
+        let loaded = Namespace::decode(&namespace.encode()).expect("a namespace");
+        assert_eq!(loaded.next_version(promoted), Ok(version + 1 + LEAP), "loaded");
+    }
+
+    #[test]
+    fn the_end_of_the_numbers_is_an_error() {
+        let mut namespace = Namespace::new(Incarnation(1), NOW, ERA);
+        namespace.wrote(MAX_INTEGER, Some(ERA));
+        assert!(namespace.next_version(ERA).is_err());
+        assert!(namespace.next_version(Era(9)).is_err());
+    }
+
+    #[test]
+    fn floors_and_epochs_kill_what_is_older() {
+        let mut block = Vec::new();
+        let tagged = Tags::from_list(&[b"t", b"u"], &mut block);
+        let alive = |namespace: &Namespace, version, tags| namespace.is_alive(&origin(1, "o"), &entry(version, tags));
+        let fresh = Namespace::starting_at(Incarnation(1), 100);
+        assert!(alive(&fresh, 5, tagged));
+        assert!(!fresh.is_alive(&origin(2, "o"), &entry(5, tagged)), "another life of the namespace");
+
+        let floored = Namespace { floor: 50, ..fresh.clone() };
+        assert_eq!([alive(&floored, 49, Tags::NONE), alive(&floored, 50, Tags::NONE)], [false, true]);
+
+        let folded = Namespace { tagged_floor: 50, ..fresh.clone() };
+        assert_eq!([alive(&folded, 49, tagged), alive(&folded, 49, Tags::NONE)], [false, true]);
+
+        let by_tag = Namespace { tag_epochs: BTreeMap::from([(b"u"[..].into(), 50)]), ..fresh.clone() };
+        assert_eq!([alive(&by_tag, 49, tagged), alive(&by_tag, 50, tagged)], [false, true]);
+        assert!(alive(&by_tag, 49, Tags::NONE));
+
+        let by_operation = Namespace { operation_epochs: BTreeMap::from([(b"o"[..].into(), 50)]), ..fresh };
+        assert_eq!([alive(&by_operation, 49, Tags::NONE), alive(&by_operation, 50, Tags::NONE)], [false, true]);
+        assert!(by_operation.is_alive(&origin(1, "p"), &entry(49, Tags::NONE)));
+    }
+
+    #[test]
+    fn forgotten_invalidations_raise_their_floor() {
+        let mut namespace = Namespace::new(Incarnation(1), NOW, ERA);
+        let start = namespace.clock();
+        for n in 1..=maxima::RECENT_INVALIDATIONS as u64 + 5 {
+            namespace.invalidated(Mark(n), start + n, Some(ERA));
+        }
+        assert_eq!(namespace.recent.len(), maxima::RECENT_INVALIDATIONS);
+        assert_eq!(namespace.recent_floor, start + 5);
+        assert_eq!(namespace.recent.front(), Some(&(Mark(6), start + 6)));
+        assert_eq!(namespace.last_invalidation, namespace.clock());
+    }
+
+    prop_compose! {
+        fn namespaces()(
+            incarnation in any::<u64>(),
+            clock in 1..=MAX_INTEGER,
+            tags in proptest::collection::btree_map(proptest::collection::vec(any::<u8>(), 1..9), any::<u64>(), 0..5),
+            operations in proptest::collection::btree_map("[a-z]{1,9}", any::<u64>(), 0..5),
+            recent in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..9),
+            floors in any::<[u64; 4]>(),
+        ) -> Namespace {
+            Namespace {
+                incarnation: Incarnation(incarnation),
+                clock,
+                floor: floors[0] % clock,
+                tagged_floor: floors[1] % clock,
+                tag_epochs: tags.into_iter().map(|(tag, epoch)| (tag.into(), epoch % clock)).collect(),
+                operation_epochs: operations.into_iter().map(|(name, epoch)| (name.into_bytes().into(), epoch % clock)).collect(),
+                recent: recent.into_iter().map(|(mark, version)| (Mark(mark), version % clock)).collect(),
+                recent_floor: floors[2] % clock,
+                last_invalidation: floors[3] % clock,
+                era: None,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_namespace_comes_back(namespace in namespaces()) {
+            let bytes = namespace.encode();
+            prop_assert_eq!(Namespace::decode(&bytes).as_ref(), Some(&namespace));
+            for cut in 0..bytes.len() {
+                prop_assert!(Namespace::decode(&bytes[..cut]).is_none());
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_decoding_panic(mut bytes in any::<Vec<u8>>()) {
+            if let Some(first) = bytes.first_mut() {
+                *first = ENCODING_VERSION;
+            }
+            let _ = Namespace::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What a command meets: where an entry is addressed, and what state it is found in.
+
+use super::entry::{Entry, Freshness, Mark};
+use super::fingerprint::Fingerprint;
+use super::instant::Instant;
+use super::name::{NamespaceName, OperationName, append_entry_key};
+use super::namespace::Namespace;
+use super::origin::Origin;
+
+/// The address of one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address<'a> {
+    pub namespace: NamespaceName<'a>,
+    pub operation: OperationName<'a>,
+    pub fingerprint: Fingerprint,
+}
+
+impl Address<'_> {
+    /// The Redis key of the entry.
+    pub fn key(&self) -> Vec<u8> {
+        let mut key = Vec::with_capacity(352);
+        append_entry_key(self.namespace, self.operation, &self.fingerprint, &mut key);
+        key
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark::from(&self.fingerprint)
+    }
+}
+
+/// What stands at an entry's key, before it is asked whether it may.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    pub origin: &'a Origin,
+    pub entry: Entry<'a>,
+    /// How often GET served it, on this server.
+    pub hits: u64,
+}
+
+/// An entry as every command sees it.
+#[derive(Debug, Clone, Copy)]
+pub enum State<'a> {
+    Fresh(Stored<'a>),
+    /// Servable to those who ask for stale values.
+    Stale(Stored<'a>),
+    Absent(Why),
+}
+
+/// Why an entry is absent, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing is at its key.
+    Unknown,
+    /// Its TTL and grace are over.
+    Expired,
+    /// It, or all of its kind, was invalidated.
+    Invalidated,
+    /// The namespace's key was deleted since.
+    NamespaceDeleted,
+    /// Its key holds the entry of another name (RENAME, COPY, RESTORE).
+    Misplaced,
+}
+
+impl Why {
+    /// As INFO shows it; nothing where nothing is known.
+    pub fn text(self) -> Option<&'static str> {
+        match self {
+            Why::Unknown => None,
+            Why::Expired => Some("expired"),
+            Why::Invalidated => Some("invalidated"),
+            Why::NamespaceDeleted => Some("namespace deleted"),
+            Why::Misplaced => Some("renamed, copied or restored from another name"),
+        }
+    }
+}
+
+impl<'a> State<'a> {
+    /// Judges what was found at the key of `address`.
+    pub fn of(
+        address: &Address<'_>,
+        namespace: Option<&Namespace>,
+        stored: Option<Stored<'a>>,
+        now: Instant,
+    ) -> Self {
+        let Some(stored) = stored else {
+            let invalidated = namespace.is_some_and(|namespace| namespace.recently_invalidated(address.mark()));
+            return State::Absent(if invalidated { Why::Invalidated } else { Why::Unknown });
+        };
+        let Stored { origin, entry, .. } = &stored;
+        if origin.namespace() != address.namespace.as_str()
+            || origin.operation() != address.operation.as_str()
+            || entry.mark != address.mark()
+        {
+            return State::Absent(Why::Misplaced);
+        }
+        match namespace {
+            Some(namespace) if namespace.incarnation() == origin.incarnation() => {
+                if !namespace.is_alive(origin, entry) {
+                    return State::Absent(Why::Invalidated);
+                }
+            }
+            _ => return State::Absent(Why::NamespaceDeleted),
+        }
+        match entry.freshness(now) {
+            Freshness::Fresh => State::Fresh(stored),
+            Freshness::Stale => State::Stale(stored),
+            Freshness::Gone => State::Absent(Why::Expired),
+        }
+    }
+
+    /// What GET serves: a fresh entry, or with `stale` also one in its grace.
+    pub fn served(&self, stale: bool) -> Option<&Stored<'a>> {
+        match self {
+            State::Fresh(stored) => Some(stored),
+            State::Stale(stored) if stale => Some(stored),
+            _ => None,
+        }
+    }
+
+    /// What is there at all, fresh or stale.
+    pub fn present(&self) -> Option<&Stored<'a>> {
+        self.served(true)
+    }
+
+    /// The version of what is there; an absent entry has version 0.
+    pub fn version(&self) -> u64 {
+        self.present().map_or(0, |stored| stored.entry.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Tags;
+    use super::super::namespace::Era;
+    use super::super::origin::Incarnation;
+    use super::*;
+
+    const NOW: Instant = Instant::from_unix_ms(1_790_000_000_000);
+
+    fn address(namespace: &'static str, operation: &'static str, byte: &str) -> Address<'static> {
+        Address {
+            namespace: NamespaceName::parse(namespace.as_bytes()).expect("a namespace"),
+            operation: OperationName::parse(operation.as_bytes()).expect("an operation"),
+            fingerprint: Fingerprint::from_hex(byte.repeat(32).as_bytes()).expect("64 digits"),
+        }
+    }
+
+    fn why(state: State<'_>) -> Why {
+        match state {
+            State::Absent(why) => why,
+            present => panic!("{present:?}"),
+        }
+    }
+
+    #[test]
+    fn an_entry_is_seen_only_where_it_belongs() {
+        let here = address("n", "o", "ab");
+        let namespace = Namespace::new(Incarnation(1), NOW, Era(0));
+        let origin = Origin::new(here.namespace, Incarnation(1), here.operation);
+        let entry = Entry {
+            mark: here.mark(),
+            version: namespace.clock(),
+            created: NOW,
+            ttl_ms: Some(100),
+            grace_ms: 100,
+            took_ms: None,
+            weight: None,
+            tags: Tags::NONE,
+            result: b"r",
+        };
+        let stored = Some(Stored { origin: &origin, entry, hits: 0 });
+        let see = |address: Address<'_>, at| State::of(&address, Some(&namespace), stored, at);
+
+        assert!(matches!(see(here, NOW), State::Fresh(_)));
+        assert!(matches!(see(here, NOW.plus(100)), State::Stale(_)));
+        assert_eq!(why(see(here, NOW.plus(200))), Why::Expired);
+        for elsewhere in [address("m", "o", "ab"), address("n", "p", "ab"), address("n", "o", "cd")] {
+            assert_eq!(why(see(elsewhere, NOW)), Why::Misplaced);
+        }
+        assert_eq!(why(State::of(&here, None, stored, NOW)), Why::NamespaceDeleted);
+        let remade = Namespace::new(Incarnation(2), NOW, Era(0));
+        assert_eq!(why(State::of(&here, Some(&remade), stored, NOW)), Why::NamespaceDeleted);
+        assert_eq!(why(State::of(&here, Some(&namespace), None, NOW)), Why::Unknown);
+        let mut invalidated = namespace.clone();
+        invalidated.invalidated(here.mark(), namespace.clock() + 1, Some(Era(0)));
+        assert_eq!(why(State::of(&here, Some(&invalidated), None, NOW)), Why::Invalidated);
+    }
+}

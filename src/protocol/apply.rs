@@ -1,0 +1,234 @@
+//! `CACHE.APPLY key effect ...`: what a mutation did, as replicas and files are told.
+//!
+//! Effects are replicated, not calls: stored bytes, absolute instants, the version and the incarnation. So a
+//! primary, its replicas and a replayed file agree to the byte, whatever their clocks and configuration say.
+//! The primary itself carries out the very effect that it sends.
+
+use std::borrow::Cow;
+
+use super::entry_arguments::too_few;
+use super::table::{Argument, Command, Flag, KeyUse, Kind};
+use crate::core::entry::{Entry, Mark};
+use crate::core::limits::MAX_INTEGER;
+use crate::core::namespace::Namespace;
+use crate::core::origin::{Incarnation, Origin};
+use crate::core::refusal::{Refusal, quoted};
+
+pub const NAME: &str = "CACHE.APPLY";
+
+pub const COMMAND: Command = Command {
+    container: None,
+    name: NAME,
+    summary: "Carries out the effect of a mutation on a replica or from an append-only file. Internal.",
+    complexity: "O(N) with N the bytes of the effect",
+    since: "0.1.0",
+    flags: &[Flag::Write, Flag::Admin, Flag::NoScript],
+    key: Some(KeyUse::AccessUpdate),
+    arguments: &[
+        Argument { name: "key", kind: Kind::Namespace, token: None, optional: false, summary: "the namespace" },
+        Argument {
+            name: "effect",
+            kind: Kind::Text,
+            token: None,
+            optional: false,
+            summary: "SET, INVALIDATE, ENTRY or NAMESPACE",
+        },
+        Argument {
+            name: "part",
+            kind: Kind::Bytes,
+            token: None,
+            optional: false,
+            summary: "the parts of the effect: keys, numbers, stored bytes",
+        },
+        Argument {
+            name: "more",
+            kind: Kind::Counted { word: "part" },
+            token: None,
+            optional: true,
+            summary: "further parts",
+        },
+    ],
+    reply: "OK.",
+    details: &[
+        "Only the primary's link and the loading of an append-only file may call it. An ordinary client gets NOPERM, \
+         unless `cache.apply-from-clients` is set, which is there for piping an append-only file into a server \
+         (`redis-cli --pipe`). Whoever may call it can write anything: it is as dangerous as RESTORE.",
+    ],
+    examples: &[],
+};
+
+/// An entry in its stored form, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed<'a> {
+    /// The Redis key; of the same slot as the namespace.
+    pub key: Cow<'a, [u8]>,
+    pub origin: Cow<'a, Origin>,
+    /// See [`Entry::encode`].
+    pub record: Cow<'a, [u8]>,
+}
+
+impl Placed<'_> {
+    /// The entry that the record holds; always there in what was parsed or encoded here.
+    pub fn entry(&self) -> Option<Entry<'_>> {
+        Entry::decode(&self.record)
+    }
+}
+
+/// What a mutation did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect<'a> {
+    /// An entry was written; the clock is its version.
+    Set(Placed<'a>),
+    /// A single entry was invalidated; softly where it is left behind as a stale one.
+    Invalidate { key: Cow<'a, [u8]>, incarnation: Incarnation, version: u64, mark: Mark, left: Option<Placed<'a>> },
+    /// A stored entry as it is, whatever its namespace says: a rewritten file lists keys in any order.
+    Entry(Placed<'a>),
+    /// A stored namespace as it is.
+    Namespace(Namespace),
+}
+
+impl<'a> Effect<'a> {
+    /// The arguments of `CACHE.APPLY` after the key of the namespace.
+    pub fn words(&self) -> Vec<Cow<'_, [u8]>> {
+        fn placed<'e>(word: &'static str, placed: &'e Placed<'_>) -> Vec<Cow<'e, [u8]>> {
+            let Placed { key, origin, record } = placed;
+            vec![word.as_bytes().into(), Cow::Borrowed(key), origin.encode().into(), Cow::Borrowed(record)]
+        }
+        match self {
+            Effect::Set(entry) => placed("SET", entry),
+            Effect::Entry(entry) => placed("ENTRY", entry),
+            Effect::Namespace(namespace) => vec![b"NAMESPACE"[..].into(), namespace.encode().into()],
+            Effect::Invalidate { key, incarnation, version, mark, left } => {
+                let mut words: Vec<Cow<'_, [u8]>> = vec![b"INVALIDATE"[..].into(), Cow::Borrowed(key)];
+                words.extend([incarnation.0, *version, mark.0].map(|n| Cow::Owned(n.to_string().into_bytes())));
+                if let Some(Placed { origin, record, .. }) = left {
+                    words.extend([Cow::Owned(origin.encode()), Cow::Borrowed(&record[..])]);
+                }
+                words
+            }
+        }
+    }
+
+    /// Reads what [`words`](Self::words) gives, from wherever it came.
+    pub fn parse(words: &[&'a [u8]]) -> Result<Self, Refusal> {
+        let (name, parts) = words.split_first().ok_or_else(too_few)?;
+        match (*name, parts) {
+            (b"SET", &[key, origin, record]) => Ok(Effect::Set(placed(key, origin, record)?)),
+            (b"ENTRY", &[key, origin, record]) => Ok(Effect::Entry(placed(key, origin, record)?)),
+            (b"NAMESPACE", &[state]) => Namespace::decode(state)
+                .map(Effect::Namespace)
+                .ok_or_else(|| Refusal::syntax(format!("{} is no stored namespace", quoted(state)))),
+            (b"INVALIDATE", &[key, incarnation, version, mark]) => {
+                invalidate(key, [incarnation, version, mark], None)
+            }
+            (b"INVALIDATE", &[key, incarnation, version, mark, origin, record]) => {
+                invalidate(key, [incarnation, version, mark], Some(placed(key, origin, record)?))
+            }
+            _ => Err(Refusal::syntax(format!(
+                "unknown effect {} with {} parts: SET, INVALIDATE, ENTRY or NAMESPACE is accepted",
+                quoted(name),
+                parts.len()
+            ))),
+        }
+    }
+}
+
+fn placed<'a>(key: &'a [u8], origin: &[u8], record: &'a [u8]) -> Result<Placed<'a>, Refusal> {
+    let origin = Origin::decode(origin)
+        .ok_or_else(|| Refusal::syntax(format!("{} is no origin of an entry", quoted(origin))))?;
+    Entry::decode_untrusted(record)
+        .ok_or_else(|| Refusal::syntax(format!("{} is no stored entry", quoted(record))))?;
+    Ok(Placed { key: key.into(), origin: Cow::Owned(origin), record: record.into() })
+}
+
+fn invalidate<'a>(
+    key: &'a [u8],
+    numbers: [&[u8]; 3],
+    left: Option<Placed<'a>>,
+) -> Result<Effect<'a>, Refusal> {
+    let number = |word: &[u8]| {
+        let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<u64>().ok());
+        number.ok_or_else(|| Refusal::syntax(format!("{} is no number", quoted(word))))
+    };
+    let [incarnation, version, mark] = numbers;
+    let version = number(version)?;
+    if version > MAX_INTEGER {
+        return Err(Refusal::syntax(format!("version {version} is too large: at most {MAX_INTEGER} is accepted")));
+    }
+    Ok(Effect::Invalidate {
+        key: key.into(),
+        incarnation: Incarnation(number(incarnation)?),
+        version,
+        mark: Mark(number(mark)?),
+        left,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::entry::Tags;
+    use crate::core::instant::Instant;
+    use crate::core::name::{NamespaceName, OperationName};
+    use proptest::prelude::*;
+
+    fn some_placed() -> Placed<'static> {
+        let origin = Origin::new(
+            NamespaceName::parse(b"n").expect("a namespace"),
+            Incarnation(u64::MAX),
+            OperationName::parse(b"o").expect("an operation"),
+        );
+        let mut block = Vec::new();
+        let entry = Entry {
+            mark: Mark(5),
+            version: 9,
+            created: Instant::from_unix_ms(3),
+            ttl_ms: Some(1),
+            grace_ms: 2,
+            took_ms: None,
+            weight: Some(4),
+            tags: Tags::from_list(&[b"t"], &mut block),
+            result: b"r",
+        };
+        let mut record = Vec::new();
+        entry.encode(&mut record);
+        Placed { key: b"k"[..].into(), origin: Cow::Owned(origin), record: record.into() }
+    }
+
+    fn effects() -> Vec<Effect<'static>> {
+        let (incarnation, version, mark) = (Incarnation(u64::MAX), MAX_INTEGER, Mark(u64::MAX));
+        let key: Cow<'static, [u8]> = b"k"[..].into();
+        vec![
+            Effect::Set(some_placed()),
+            Effect::Entry(some_placed()),
+            Effect::Namespace(Namespace::starting_at(incarnation, 7)),
+            Effect::Invalidate { key: key.clone(), incarnation, version, mark, left: None },
+            Effect::Invalidate { key, incarnation, version, mark, left: Some(some_placed()) },
+        ]
+    }
+
+    #[test]
+    fn every_effect_comes_back() {
+        for effect in effects() {
+            let words = effect.words();
+            let words: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
+            assert_eq!(Effect::parse(&words).as_ref(), Ok(&effect));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_words_make_parsing_panic(
+            which in 0..5usize, word in 0..7usize, at in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
+        ) {
+            let effect = effects().swap_remove(which);
+            let mut words: Vec<Vec<u8>> = effect.words().into_iter().map(Cow::into_owned).collect();
+            if let Some(word) = words.get_mut(word) && !word.is_empty() {
+                let at = at.index(word.len());
+                if cut { word.truncate(at) } else { word[at] = byte }
+            }
+            let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let _ = Effect::parse(&words);
+        }
+    }
+}

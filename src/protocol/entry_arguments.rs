@@ -1,0 +1,67 @@
+//! `ns operation params`: the three arguments that address an entry.
+
+use crate::core::fingerprint::{Fingerprinter, HashKind, Params};
+use crate::core::limits::Limits;
+use crate::core::name::{NamespaceName, OperationName};
+use crate::core::refusal::Refusal;
+use crate::core::state::Address;
+
+use super::table::{Argument, Kind};
+
+/// As the table names them.
+pub const NAMESPACE: Argument = Argument {
+    name: "ns",
+    kind: Kind::Namespace,
+    token: None,
+    optional: false,
+    summary: "the namespace, a Redis key",
+};
+pub const OPERATION: Argument = Argument {
+    name: "operation",
+    kind: Kind::Text,
+    token: None,
+    optional: false,
+    summary: "the kind of work",
+};
+pub const PARAMS: Argument = Argument {
+    name: "params",
+    kind: Kind::Text,
+    token: None,
+    optional: false,
+    summary: "a JSON text, or fp:<fingerprint>",
+};
+
+/// The address as a client gives it; params are not parsed yet.
+#[derive(Debug)]
+pub struct EntryArguments<'a> {
+    pub namespace: NamespaceName<'a>,
+    pub operation: OperationName<'a>,
+    params: Params<'a>,
+}
+
+impl<'a> EntryArguments<'a> {
+    /// Takes the three from the front of a command's arguments; returns what remains.
+    pub fn parse(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<(Self, &'a [&'a [u8]]), Refusal> {
+        let ([namespace, operation, params], rest) =
+            arguments.split_first_chunk::<3>().ok_or_else(too_few)?;
+        limits.check_params(params)?;
+        let address = EntryArguments {
+            namespace: NamespaceName::parse(namespace)?,
+            operation: OperationName::parse(operation)?,
+            params: Params::parse(params)?,
+        };
+        Ok((address, rest))
+    }
+
+    /// The address, with the fingerprint of the params by this hash.
+    pub fn resolve(&self, fingerprinter: &mut Fingerprinter, hash: HashKind) -> Result<Address<'a>, Refusal> {
+        let EntryArguments { namespace, operation, params } = self;
+        let fingerprint = params.fingerprint(fingerprinter, operation.as_str(), hash)?;
+        Ok(Address { namespace: *namespace, operation: *operation, fingerprint })
+    }
+}
+
+/// Core checks the arity before a command runs; this is for whoever calls a parser with less.
+pub fn too_few() -> Refusal {
+    Refusal::syntax("too few arguments")
+}

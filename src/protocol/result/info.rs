@@ -1,0 +1,73 @@
+//! `CACHE.RESULT INFO ns operation params`
+
+use super::super::entry_arguments::{EntryArguments, NAMESPACE, OPERATION, PARAMS};
+use super::super::options::Options;
+use super::super::reply::Reply;
+use super::super::table::{Command, Flag, KeyUse};
+use super::CONTAINER;
+use crate::core::instant::Instant;
+use crate::core::limits::Limits;
+use crate::core::refusal::Refusal;
+use crate::core::state::{Address, State};
+
+pub const COMMAND: Command = Command {
+    container: Some(CONTAINER),
+    name: "INFO",
+    summary: "Shows all that is known about one entry but its result.",
+    complexity: "O(N) with N the bytes of params",
+    since: "0.1.0",
+    flags: &[Flag::Readonly],
+    key: Some(KeyUse::Access),
+    arguments: &[NAMESPACE, OPERATION, PARAMS],
+    reply: "Flat pairs (RESP3: a map), always the same names in the same order: `state why key fingerprint version \
+            created_ms age_ms fresh_for_ms expires_in_ms bytes stored_bytes encoding tags took_ms weight hits holder \
+            deadline_ms progress`. Numbers are integers; what does not apply is nil.",
+    details: &[
+        "`state` is `fresh`, `stale` or `absent`; for an absent entry `why` says why as far as it is known. `version` \
+         is 0 for an absent entry. `created_ms` is an instant (Unix milliseconds); `age_ms`, `fresh_for_ms` and \
+         `expires_in_ms` are durations, the last two nil for an entry that persists. `bytes` is the size of the result, \
+         `stored_bytes` what is kept of entry and metadata. `hits` counts how often this server served the entry.",
+    ],
+    examples: &[],
+};
+
+/// Reads the arguments after the command's name.
+pub fn parse<'a>(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<EntryArguments<'a>, Refusal> {
+    let (entry, rest) = EntryArguments::parse(arguments, limits)?;
+    Options::parse(&COMMAND, rest)?;
+    Ok(entry)
+}
+
+/// The pairs for what was found at an address.
+pub fn reply<'a>(address: &Address<'_>, state: &State<'a>, now: Instant) -> Reply<'a> {
+    let stored = state.present();
+    let entry = stored.map(|stored| &stored.entry);
+    let (name, why) = match state {
+        State::Fresh(_) => ("fresh", None),
+        State::Stale(_) => ("stale", None),
+        State::Absent(why) => ("absent", why.text()),
+    };
+    let until = |instant: Option<Instant>| Reply::or_nil(instant, |instant| Reply::number(instant.since(now)));
+    let number = Reply::number;
+    Reply::Map(vec![
+        ("state", Reply::bulk(name.as_bytes())),
+        ("why", Reply::or_nil(why, |why| Reply::bulk(why.as_bytes()))),
+        ("key", Reply::Bulk(address.key().into())),
+        ("fingerprint", Reply::text(address.fingerprint.to_string())),
+        ("version", number(state.version())),
+        ("created_ms", Reply::or_nil(entry, |entry| number(entry.created.unix_ms()))),
+        ("age_ms", Reply::or_nil(entry, |entry| number(now.since(entry.created)))),
+        ("fresh_for_ms", until(entry.and_then(|entry| entry.fresh_until()))),
+        ("expires_in_ms", until(entry.and_then(|entry| entry.gone_at()))),
+        ("bytes", Reply::or_nil(entry, |entry| number(entry.result.len() as u64))),
+        ("stored_bytes", Reply::or_nil(entry, |entry| number(entry.encoded_len() as u64))),
+        ("encoding", Reply::or_nil(entry, |_| Reply::bulk(b"raw"))),
+        ("tags", Reply::or_nil(entry, |entry| Reply::Array(entry.tags.iter().map(Reply::bulk).collect()))),
+        ("took_ms", Reply::or_nil(entry.and_then(|entry| entry.took_ms), number)),
+        ("weight", Reply::or_nil(entry.and_then(|entry| entry.weight), number)),
+        ("hits", Reply::or_nil(stored, |stored| number(stored.hits))),
+        ("holder", Reply::Nil),
+        ("deadline_ms", Reply::Nil),
+        ("progress", Reply::Nil),
+    ])
+}

@@ -1,0 +1,12 @@
+//! `CACHE.RESULT`: one entry at a time. A file for each subcommand: its table entry, its request, its parser.
+
+pub mod exists;
+pub mod get;
+pub mod help;
+pub mod info;
+pub mod invalidate;
+pub mod key;
+pub mod set;
+
+/// The container of all of them.
+pub const CONTAINER: &str = "CACHE.RESULT";
