@@ -81,7 +81,11 @@ impl<'a> Entry<'a> {
     pub fn freshness(&self, now: Instant) -> Freshness {
         match (self.fresh_until(), self.gone_at()) {
             (Some(fresh_until), Some(gone_at)) if now >= fresh_until => {
-                if now < gone_at { Freshness::Stale } else { Freshness::Gone }
+                if now < gone_at {
+                    Freshness::Stale
+                } else {
+                    Freshness::Gone
+                }
             }
             _ => Freshness::Fresh,
         }
@@ -218,13 +222,16 @@ mod tests {
         assert_eq!([at(0), at(99)], [Freshness::Fresh; 2]);
         assert_eq!([at(100), at(149)], [Freshness::Stale; 2]);
         assert_eq!(at(150), Freshness::Gone);
-        assert_eq!(Entry { ttl_ms: None, ..entry }.freshness(Instant::from_unix_ms(u64::MAX)), Freshness::Fresh);
+        assert_eq!(
+            Entry { ttl_ms: None, ..entry }.freshness(Instant::from_unix_ms(u64::MAX)),
+            Freshness::Fresh
+        );
         assert_eq!(entry.freshness(Instant::from_unix_ms(0)), Freshness::Fresh, "the clock stepped back");
     }
 
     #[test]
-    fn a_plain_entry_costs_28_bytes_beside_its_result() {
-        assert_eq!(plain(b"").encoded_len(), 28);
+    fn a_plain_entry_costs_27_bytes_beside_its_result() {
+        assert_eq!(plain(b"").encoded_len(), 27);
     }
 
     #[test]

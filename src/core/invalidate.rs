@@ -72,7 +72,12 @@ mod tests {
         }
     }
 
-    fn decided(entry: Entry<'static>, soft: bool, if_version: Option<u64>, now: Instant) -> Decision<'static> {
+    fn decided(
+        entry: Entry<'static>,
+        soft: bool,
+        if_version: Option<u64>,
+        now: Instant,
+    ) -> Decision<'static> {
         let origin: &'static Origin = Box::leak(Box::new(Origin::new(
             NamespaceName::parse(b"n").expect("a namespace"),
             Incarnation(1),
@@ -101,7 +106,11 @@ mod tests {
         assert_eq!(decided(entry, false, Some(5), CREATED), Decision::Remove { was_there: true });
         assert_eq!(decided(entry, false, Some(4), CREATED), Decision::Differs);
         assert_eq!(decided(entry, false, Some(0), CREATED), Decision::Differs);
-        assert_eq!(decided(entry, false, Some(5), CREATED.plus(100)), Decision::Differs, "absent is version 0");
+        assert_eq!(
+            decided(entry, false, Some(5), CREATED.plus(100)),
+            Decision::Differs,
+            "absent is version 0"
+        );
         assert_eq!(decided(entry, false, Some(0), CREATED.plus(100)), Decision::Remove { was_there: false });
     }
 

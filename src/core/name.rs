@@ -87,8 +87,7 @@ pub fn append_entry_key(
     fingerprint: &Fingerprint,
     key: &mut Vec<u8>,
 ) {
-    let (open, close): (&[u8], &[u8]) =
-        if namespace.has_hash_tag() { (b"", b":") } else { (b"{", b"}:") };
+    let (open, close): (&[u8], &[u8]) = if namespace.has_hash_tag() { (b"", b":") } else { (b"{", b"}:") };
     for part in [
         ENTRY_KEY_PREFIX.as_bytes(),
         open,
@@ -140,8 +139,8 @@ mod tests {
         }
         let too_long = "n".repeat(129);
         for bad in [
-            "", " ", "a b", "{x}", "{}", "{}x", "x{}", "a{b}{c}", "a{b", "a}b", "a}b{c}", "a{b{c}}", "result:x",
-            "result:", "é", "a\n", "a*", &too_long,
+            "", " ", "a b", "{x}", "{}", "{}x", "x{}", "a{b}{c}", "a{b", "a}b", "a}b{c}", "a{b{c}}",
+            "result:x", "result:", "é", "a\n", "a*", &too_long,
         ] {
             let refusal = NamespaceName::parse(bad.as_bytes()).expect_err(bad);
             assert_eq!(refusal.code, Code::BadName, "{bad}");

@@ -65,7 +65,9 @@ pub fn decide<'a>(
     let (defaults, limits) = rules;
     let replaced = state.served(false).map(|stored| stored.entry);
     match (write.condition, replaced) {
-        (Some(Condition::Absent), Some(_)) | (Some(Condition::Present), None) => return Ok(Decision::Forbidden),
+        (Some(Condition::Absent), Some(_)) | (Some(Condition::Present), None) => {
+            return Ok(Decision::Forbidden);
+        }
         _ => {}
     }
     let kept = replaced.filter(|_| write.expiry == Expiry::Keep);
@@ -79,7 +81,17 @@ pub fn decide<'a>(
     };
     let grace_ms = write.grace_ms.or(kept.map(|kept| kept.grace_ms)).unwrap_or(defaults.grace_ms);
     let &Write { result, tags, took_ms, weight, .. } = write;
-    Ok(Decision::Store(Entry { mark, version, created: now, ttl_ms, grace_ms, took_ms, weight, tags, result }))
+    Ok(Decision::Store(Entry {
+        mark,
+        version,
+        created: now,
+        ttl_ms,
+        grace_ms,
+        took_ms,
+        weight,
+        tags,
+        result,
+    }))
 }
 
 #[cfg(test)]
@@ -124,7 +136,9 @@ mod tests {
             OperationName::parse(b"o").expect("an operation"),
         );
         let created = Instant::from_unix_ms(NOW.unix_ms() - 100);
-        let Decision::Store(entry) = decided(&write(Expiry::Never), &ABSENT) else { panic!("nothing stored") };
+        let Decision::Store(entry) = decided(&write(Expiry::Never), &ABSENT) else {
+            panic!("nothing stored")
+        };
         let stored = Stored { origin: &origin, entry: Entry { created, ttl_ms, grace_ms, ..entry }, hits: 0 };
         check(&State::Fresh(stored));
     }
@@ -136,7 +150,10 @@ mod tests {
         assert_eq!(life(decided(&write(Expiry::At(NOW.plus(5))), &ABSENT)), (Some(5), 7));
         assert_eq!(life(decided(&write(Expiry::Never), &ABSENT)), (None, 7));
         assert_eq!(life(decided(&write(Expiry::Keep), &ABSENT)), (Some(1000), 7));
-        assert_eq!(life(decided(&Write { grace_ms: Some(0), ..write(Expiry::Policy) }, &ABSENT)), (Some(1000), 0));
+        assert_eq!(
+            life(decided(&Write { grace_ms: Some(0), ..write(Expiry::Policy) }, &ABSENT)),
+            (Some(1000), 0)
+        );
     }
 
     #[test]
@@ -150,7 +167,14 @@ mod tests {
     fn an_instant_beyond_the_longest_ttl_is_refused() {
         let limits = Limits { ttl_max_ms: 10, ..Limits::default() };
         let decide_at = |ms| {
-            decide(&write(Expiry::At(NOW.plus(ms))), Mark(1), &ABSENT, 9, (&Defaults::default(), &limits), NOW)
+            decide(
+                &write(Expiry::At(NOW.plus(ms))),
+                Mark(1),
+                &ABSENT,
+                9,
+                (&Defaults::default(), &limits),
+                NOW,
+            )
         };
         assert!(decide_at(10).is_ok());
         assert!(decide_at(11).is_err());

@@ -83,7 +83,8 @@ impl<'a> State<'a> {
         now: Instant,
     ) -> Self {
         let Some(stored) = stored else {
-            let invalidated = namespace.is_some_and(|namespace| namespace.recently_invalidated(address.mark()));
+            let invalidated =
+                namespace.is_some_and(|namespace| namespace.recently_invalidated(address.mark()));
             return State::Absent(if invalidated { Why::Invalidated } else { Why::Unknown });
         };
         let Stored { origin, entry, .. } = &stored;
@@ -131,7 +132,6 @@ impl<'a> State<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::entry::Tags;
-    use super::super::namespace::Era;
     use super::super::origin::Incarnation;
     use super::*;
 
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn an_entry_is_seen_only_where_it_belongs() {
         let here = address("n", "o", "ab");
-        let namespace = Namespace::new(Incarnation(1), NOW, Era(0));
+        let namespace = Namespace::starting_at(Incarnation(1), 7);
         let origin = Origin::new(here.namespace, Incarnation(1), here.operation);
         let entry = Entry {
             mark: here.mark(),
@@ -178,11 +178,11 @@ mod tests {
             assert_eq!(why(see(elsewhere, NOW)), Why::Misplaced);
         }
         assert_eq!(why(State::of(&here, None, stored, NOW)), Why::NamespaceDeleted);
-        let remade = Namespace::new(Incarnation(2), NOW, Era(0));
+        let remade = Namespace::starting_at(Incarnation(2), 7);
         assert_eq!(why(State::of(&here, Some(&remade), stored, NOW)), Why::NamespaceDeleted);
         assert_eq!(why(State::of(&here, Some(&namespace), None, NOW)), Why::Unknown);
         let mut invalidated = namespace.clone();
-        invalidated.invalidated(here.mark(), namespace.clock() + 1, Some(Era(0)));
+        invalidated.invalidated(here.mark(), 8, None);
         assert_eq!(why(State::of(&here, Some(&invalidated), None, NOW)), Why::Invalidated);
     }
 }

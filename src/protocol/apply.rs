@@ -25,7 +25,13 @@ pub const COMMAND: Command = Command {
     flags: &[Flag::Write, Flag::Admin, Flag::NoScript],
     key: Some(KeyUse::AccessUpdate),
     arguments: &[
-        Argument { name: "key", kind: Kind::Namespace, token: None, optional: false, summary: "the namespace" },
+        Argument {
+            name: "key",
+            kind: Kind::Namespace,
+            token: None,
+            optional: false,
+            summary: "the namespace",
+        },
         Argument {
             name: "effect",
             kind: Kind::Text,
@@ -35,17 +41,10 @@ pub const COMMAND: Command = Command {
         },
         Argument {
             name: "part",
-            kind: Kind::Bytes,
+            kind: Kind::Many,
             token: None,
             optional: false,
             summary: "the parts of the effect: keys, numbers, stored bytes",
-        },
-        Argument {
-            name: "more",
-            kind: Kind::Counted { word: "part" },
-            token: None,
-            optional: true,
-            summary: "further parts",
         },
     ],
     reply: "OK.",
@@ -80,7 +79,13 @@ pub enum Effect<'a> {
     /// An entry was written; the clock is its version.
     Set(Placed<'a>),
     /// A single entry was invalidated; softly where it is left behind as a stale one.
-    Invalidate { key: Cow<'a, [u8]>, incarnation: Incarnation, version: u64, mark: Mark, left: Option<Placed<'a>> },
+    Invalidate {
+        key: Cow<'a, [u8]>,
+        incarnation: Incarnation,
+        version: u64,
+        mark: Mark,
+        left: Option<Placed<'a>>,
+    },
     /// A stored entry as it is, whatever its namespace says: a rewritten file lists keys in any order.
     Entry(Placed<'a>),
     /// A stored namespace as it is.
@@ -100,7 +105,9 @@ impl<'a> Effect<'a> {
             Effect::Namespace(namespace) => vec![b"NAMESPACE"[..].into(), namespace.encode().into()],
             Effect::Invalidate { key, incarnation, version, mark, left } => {
                 let mut words: Vec<Cow<'_, [u8]>> = vec![b"INVALIDATE"[..].into(), Cow::Borrowed(key)];
-                words.extend([incarnation.0, *version, mark.0].map(|n| Cow::Owned(n.to_string().into_bytes())));
+                words.extend(
+                    [incarnation.0, *version, mark.0].map(|n| Cow::Owned(n.to_string().into_bytes())),
+                );
                 if let Some(Placed { origin, record, .. }) = left {
                     words.extend([Cow::Owned(origin.encode()), Cow::Borrowed(&record[..])]);
                 }
@@ -153,7 +160,9 @@ fn invalidate<'a>(
     let [incarnation, version, mark] = numbers;
     let version = number(version)?;
     if version > MAX_INTEGER {
-        return Err(Refusal::syntax(format!("version {version} is too large: at most {MAX_INTEGER} is accepted")));
+        return Err(Refusal::syntax(format!(
+            "version {version} is too large: at most {MAX_INTEGER} is accepted"
+        )));
     }
     Ok(Effect::Invalidate {
         key: key.into(),

@@ -16,4 +16,5 @@ pub static COMMANDS: [Command; 8] = [
 ];
 
 /// The containers, each with its line of documentation.
-pub static CONTAINERS: [(&str, &str); 1] = [("CACHE.RESULT", "Results of expensive jobs, one entry at a time.")];
+pub static CONTAINERS: [(&str, &str); 1] =
+    [("CACHE.RESULT", "Results of expensive jobs, one entry at a time.")];

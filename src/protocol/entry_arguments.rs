@@ -56,7 +56,7 @@ impl<'a> EntryArguments<'a> {
     /// The address, with the fingerprint of the params by this hash.
     pub fn resolve(&self, fingerprinter: &mut Fingerprinter, hash: HashKind) -> Result<Address<'a>, Refusal> {
         let EntryArguments { namespace, operation, params } = self;
-        let fingerprint = params.fingerprint(fingerprinter, operation.as_str(), hash)?;
+        let fingerprint = params.resolve(operation.as_str(), hash, fingerprinter)?;
         Ok(Address { namespace: *namespace, operation: *operation, fingerprint })
     }
 }

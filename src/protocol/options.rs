@@ -29,7 +29,9 @@ impl<'a> Options<'a> {
         while let Some((word, after)) = rest.split_first() {
             let (group, argument) = command
                 .options()
-                .find(|(_, option)| option.token.is_some_and(|token| token.as_bytes().eq_ignore_ascii_case(word)))
+                .find(|(_, option)| {
+                    option.token.is_some_and(|token| token.as_bytes().eq_ignore_ascii_case(word))
+                })
                 .ok_or_else(|| unknown(command, word))?;
             options.check_free(group, argument)?;
             let (given, after) = Given::read(group, argument, after)?;
@@ -48,7 +50,9 @@ impl<'a> Options<'a> {
             }
             Some(given) => {
                 let earlier = given.argument.token.unwrap_or_default();
-                Err(Refusal::syntax(format!("options {earlier} and {token} conflict: at most one of them is accepted")))
+                Err(Refusal::syntax(format!(
+                    "options {earlier} and {token} conflict: at most one of them is accepted"
+                )))
             }
         }
     }
@@ -81,7 +85,8 @@ impl<'a> Given<'a> {
         words: &'a [&'a [u8]],
     ) -> Result<(Self, &'a [&'a [u8]]), Refusal> {
         let token = argument.token.unwrap_or_default();
-        let missing = || Refusal::syntax(format!("option {token} lacks its value: {} is accepted", argument.usage()));
+        let missing =
+            || Refusal::syntax(format!("option {token} lacks its value: {} is accepted", argument.usage()));
         let no_values: &'a [&'a [u8]] = &[];
         match argument.kind {
             Kind::Flag => Ok((Given { group, argument, values: no_values, number: 0 }, words)),
@@ -93,14 +98,18 @@ impl<'a> Given<'a> {
             Kind::Counted { word } => {
                 let (count, after) = words.split_first().ok_or_else(missing)?;
                 let number = integer(token, count, 1, u64::from(u32::MAX), &format!("{word}s"))?;
-                let (values, after) =
-                    usize::try_from(number).ok().and_then(|n| after.split_at_checked(n)).ok_or_else(|| {
+                let (values, after) = usize::try_from(number)
+                    .ok()
+                    .and_then(|n| after.split_at_checked(n))
+                    .ok_or_else(|| {
                         let left = after.len();
-                        Refusal::syntax(format!("{token} {number} is followed by {left} words: {number} are needed"))
+                        Refusal::syntax(format!(
+                            "{token} {number} is followed by {left} words: {number} are needed"
+                        ))
                     })?;
                 Ok((Given { group, argument, values, number }, after))
             }
-            Kind::Namespace | Kind::Bytes | Kind::Text | Kind::OneOf(_) => {
+            Kind::Namespace | Kind::Bytes | Kind::Text | Kind::Many | Kind::OneOf(_) => {
                 let (values, after) = words.split_at_checked(1).ok_or_else(missing)?;
                 Ok((Given { group, argument, values, number: 0 }, after))
             }
@@ -110,9 +119,16 @@ impl<'a> Given<'a> {
 
 fn unknown(command: &'static Command, word: &[u8]) -> Refusal {
     let accepted: Vec<&str> = command.options().filter_map(|(_, option)| option.token).collect();
-    let accepted =
-        if accepted.is_empty() { "no options are".to_owned() } else { format!("{} are", accepted.join(", ")) };
-    Refusal::syntax(format!("unknown option {} for {}: {accepted} accepted", quoted(word), command.full_name()))
+    let accepted = if accepted.is_empty() {
+        "no options are".to_owned()
+    } else {
+        format!("{} are", accepted.join(", "))
+    };
+    Refusal::syntax(format!(
+        "unknown option {} for {}: {accepted} accepted",
+        quoted(word),
+        command.full_name()
+    ))
 }
 
 /// A whole decimal number as core reads one: digits only, no sign, no leading zeros, no spaces.
@@ -157,7 +173,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         assert_eq!(error(&[b"NX", b"nx"]), "ERR option NX is given twice: once is accepted");
-        assert_eq!(error(&[b"EX", b"1", b"PX", b"1"]), "ERR options EX and PX conflict: at most one of them is accepted");
+        assert_eq!(
+            error(&[b"EX", b"1", b"PX", b"1"]),
+            "ERR options EX and PX conflict: at most one of them is accepted"
+        );
         assert!(error(&[b"FOO"]).starts_with("ERR unknown option 'FOO' for CACHE.RESULT SET: EX, PX, "));
         assert!(error(&[b"PX"]).starts_with("ERR option PX lacks its value"));
         assert_eq!(error(&[b"TAGS", b"3", b"a"]), "ERR TAGS 3 is followed by 1 words: 3 are needed");
@@ -165,7 +184,20 @@ mod tests {
 
     #[test]
     fn numbers_are_plain_and_within_bounds() {
-        for bad in ["", "0", "-1", "+1", "01", " 1", "1 ", "1.0", "1e3", "0x1", "18446744073709551616", "9007199254740992"] {
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "01",
+            " 1",
+            "1 ",
+            "1.0",
+            "1e3",
+            "0x1",
+            "18446744073709551616",
+            "9007199254740992",
+        ] {
             let message = error(&[b"PX", bad.as_bytes()]);
             assert!(message.starts_with(&format!("ERR PX '{bad}' is not accepted")), "{message}");
         }
@@ -183,7 +215,11 @@ mod tests {
                 for (other_group, other) in command.options() {
                     let both: Vec<String> = words_for(option).into_iter().chain(words_for(other)).collect();
                     let both: Vec<&[u8]> = both.iter().map(String::as_bytes).collect();
-                    assert_eq!(Options::parse(command, &both).is_err(), group == other_group, "{option:?} {other:?}");
+                    assert_eq!(
+                        Options::parse(command, &both).is_err(),
+                        group == other_group,
+                        "{option:?} {other:?}"
+                    );
                 }
             }
         }

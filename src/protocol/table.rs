@@ -66,12 +66,8 @@ impl Flag {
 pub enum KeyUse {
     /// Reads data.
     Access,
-    /// Writes data, new or over old.
-    Update,
-    /// Writes data, and returns or depends on old.
+    /// Writes data, and depends on what was there.
     AccessUpdate,
-    /// Removes data.
-    Delete,
 }
 
 /// One argument.
@@ -100,6 +96,8 @@ pub enum Kind {
     Integer { min: u64, max: u64, unit: &'static str },
     /// A number of words, then that many.
     Counted { word: &'static str },
+    /// One word or more, the last of a command.
+    Many,
     /// Just its token.
     Flag,
     /// At most one of these.
@@ -115,6 +113,20 @@ impl Command {
         }
     }
 
+    /// Its ACL categories, where the server has them for modules.
+    pub fn categories(&self) -> Vec<&'static str> {
+        let of = |flag: Flag| self.flags.contains(&flag);
+        let categories = [
+            (of(Flag::Readonly), "read"),
+            (of(Flag::Write), "write"),
+            (of(Flag::Fast), "fast"),
+            (!of(Flag::Fast), "slow"),
+            (of(Flag::Admin), "admin"),
+            (of(Flag::Admin), "dangerous"),
+        ];
+        categories.into_iter().filter_map(|(applies, category)| applies.then_some(category)).collect()
+    }
+
     /// How many words its name is.
     pub fn name_words(&self) -> usize {
         if self.container.is_some() { 2 } else { 1 }
@@ -124,7 +136,8 @@ impl Command {
     pub fn arity(&self) -> i32 {
         let required = self.arguments.iter().filter(|argument| !argument.optional).count();
         let words = i32::try_from(self.name_words().saturating_add(required)).unwrap_or(i32::MAX);
-        if self.arguments.iter().any(|argument| argument.optional) { words.saturating_neg() } else { words }
+        let open = self.arguments.iter().any(|argument| argument.optional || argument.kind == Kind::Many);
+        if open { words.saturating_neg() } else { words }
     }
 
     /// The words after its name, as its documentation shows them: `ns operation params [STALE]`.
@@ -153,13 +166,15 @@ impl Argument {
     pub fn usage(&self) -> String {
         let value = match self.kind {
             Kind::Flag => String::new(),
+            Kind::Many => format!("{0} [{0} ...]", self.name),
             Kind::Counted { word } => format!("n {word} [{word} ...]"),
             Kind::OneOf(alternatives) => {
                 alternatives.iter().map(Argument::usage).collect::<Vec<_>>().join(" | ")
             }
             _ => self.name.to_owned(),
         };
-        let words: Vec<&str> = [self.token.unwrap_or_default(), &value].into_iter().filter(|w| !w.is_empty()).collect();
+        let words: Vec<&str> =
+            [self.token.unwrap_or_default(), &value].into_iter().filter(|w| !w.is_empty()).collect();
         let words = words.join(" ");
         if self.optional { format!("[{words}]") } else { words }
     }

@@ -1,1 +1,28 @@
-//! The only code that knows Redis.
+//! The only code that knows Redis: what it calls, and what calls it.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`load`] | `RedisModule_OnLoad`: what is registered, in order |
+//! | [`commands`] | the handlers: parse, look, decide, apply, reply |
+//! | [`keyspace`] | opening namespaces and entries, and carrying out effects |
+//! | [`entry_type`], [`namespace_type`] | the two data types and their callbacks |
+//! | [`registration`] | the command table as the server wants it |
+//! | [`config`], [`events`], [`runtime`] | configuration, what the server tells us, the state of this process |
+//! | [`api`] | thin, safe wrappers over the module API |
+//! | [`allocator`], [`guard`] | memory from the server's allocator, panics stopped at callbacks |
+//!
+//! Every `unsafe` of the crate is below this module. Two rules hold throughout: a callback catches its
+//! panics ([`guard`]), and no borrow of ours is held across a call that may call us back.
+
+mod allocator;
+mod api;
+mod commands;
+mod config;
+mod entry_type;
+mod events;
+mod guard;
+mod keyspace;
+mod load;
+mod namespace_type;
+mod registration;
+mod runtime;

@@ -47,7 +47,8 @@ pub fn reply<'a>(address: &Address<'_>, state: &State<'a>, now: Instant) -> Repl
         State::Stale(_) => ("stale", None),
         State::Absent(why) => ("absent", why.text()),
     };
-    let until = |instant: Option<Instant>| Reply::or_nil(instant, |instant| Reply::number(instant.since(now)));
+    let until =
+        |instant: Option<Instant>| Reply::or_nil(instant, |instant| Reply::number(instant.since(now)));
     let number = Reply::number;
     Reply::Map(vec![
         ("state", Reply::bulk(name.as_bytes())),

@@ -18,11 +18,9 @@ pub const COMMAND: Command = Command {
     arguments: &[NAMESPACE, OPERATION, PARAMS],
     reply: "The key as a bulk string: `result:{ns}:operation:fingerprint`, or `result:ns:operation:fingerprint` where \
             the namespace has a hash tag of its own. Whether an entry is there plays no part.",
-    details: &[
-        "The fingerprint is the lower-case hex SHA-256 of the canonical JSON (RFC 8785) of \
+    details: &["The fingerprint is the lower-case hex SHA-256 of the canonical JSON (RFC 8785) of \
          `{\"operation\":operation,\"params\":params}`, so standard tools find it too: \
-         `printf '%s' '{\"operation\":\"add\",\"params\":{\"a\":1}}' | sha256sum`.",
-    ],
+         `printf '%s' '{\"operation\":\"add\",\"params\":{\"a\":1}}' | sha256sum`."],
     examples: &[(
         r#"CACHE.RESULT KEY demo add '{"a":1}'"#,
         r#""result:{demo}:add:08d9986d2f11160a87b06e1f7cbb67b6a84e749af87b2425546ad7d8b4082d81""#,

@@ -45,9 +45,18 @@ pub const COMMAND: Command = Command {
         "NX and XX, like KEEPTTL, see what GET sees: an entry in its grace is absent for them.",
     ],
     examples: &[
-        (r#"CACHE.RESULT SET demo generateVideo '{"prompt":"a cat","seconds":4}' '{"url":"/v/1"}' EX 604800 TOOK 93000"#, "OK"),
-        (r#"CACHE.RESULT SET demo generateVideo '{"seconds":4,"prompt":"a cat"}' '{"url":"/v/2"}' NX"#, "(nil)"),
-        (r#"CACHE.RESULT GET demo generateVideo '{"seconds":4,"prompt":"a cat"}'"#, r#""{\"url\":\"/v/1\"}""#),
+        (
+            r#"CACHE.RESULT SET demo generateVideo '{"prompt":"a cat","seconds":4}' '{"url":"/v/1"}' EX 604800 TOOK 93000"#,
+            "OK",
+        ),
+        (
+            r#"CACHE.RESULT SET demo generateVideo '{"seconds":4,"prompt":"a cat"}' '{"url":"/v/2"}' NX"#,
+            "(nil)",
+        ),
+        (
+            r#"CACHE.RESULT GET demo generateVideo '{"seconds":4,"prompt":"a cat"}'"#,
+            r#""{\"url\":\"/v/1\"}""#,
+        ),
     ],
 };
 

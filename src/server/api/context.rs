@@ -1,0 +1,203 @@
+//! The context of a command: its clock, its client, its replies.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use redis_module::raw;
+
+use super::string::{BorrowedString, OwnedString};
+use super::{api, is_ok};
+use crate::core::instant::Instant;
+use crate::protocol::reply::Reply;
+
+/// A context that the server handed to a callback, good until that returns.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    context: NonNull<raw::RedisModuleCtx>,
+    alive: PhantomData<&'a raw::RedisModuleCtx>,
+}
+
+/// Where a command comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// An ordinary client, or a script.
+    Client,
+    /// The primary's link, or an append-only file that is being loaded.
+    Replication,
+}
+
+impl<'a> Context<'a> {
+    /// # Safety
+    ///
+    /// `context` must be null or the context of a callback that runs for all of `'a`.
+    pub unsafe fn new(context: *mut raw::RedisModuleCtx) -> Option<Self> {
+        NonNull::new(context).map(|context| Context { context, alive: PhantomData })
+    }
+
+    pub fn as_ptr(self) -> *mut raw::RedisModuleCtx {
+        self.context.as_ptr()
+    }
+
+    /// The time, to be read once a command. In a script or transaction it stands still where the server's does.
+    pub fn now(self) -> Instant {
+        // SAFETY: neither function takes anything. The first is absent from 7.0.
+        let ms = match unsafe { raw::RedisModule_CachedMicroseconds } {
+            Some(cached_microseconds) => unsafe { cached_microseconds() / 1000 },
+            None => unsafe { api!(RedisModule_Milliseconds()) },
+        };
+        Instant::from_unix_ms(u64::try_from(ms).unwrap_or(0))
+    }
+
+    /// The number of the database that the client has selected.
+    pub fn database(self) -> i32 {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_GetSelectedDb(self.as_ptr())) }
+    }
+
+    fn has_flag(self, flag: u32) -> bool {
+        // SAFETY: the context is alive.
+        let flags = unsafe { api!(RedisModule_GetContextFlags(self.as_ptr())) };
+        flags.cast_unsigned() & flag != 0
+    }
+
+    pub fn is_cluster(self) -> bool {
+        self.has_flag(raw::REDISMODULE_CTX_FLAGS_CLUSTER)
+    }
+
+    pub fn source(self) -> Source {
+        // SAFETY: the context is alive.
+        let client = unsafe { api!(RedisModule_GetClientId(self.as_ptr())) };
+        let loading_a_file = client == u64::MAX;
+        if loading_a_file || self.has_flag(raw::REDISMODULE_CTX_FLAGS_REPLICATED) {
+            Source::Replication
+        } else {
+            Source::Client
+        }
+    }
+
+    /// Tells WATCH and client-side caches that a key has changed.
+    pub fn signal_modified(self, key: BorrowedString<'_>) {
+        // SAFETY: context and key are alive.
+        unsafe { api!(RedisModule_SignalModifiedKey(self.as_ptr(), key.as_ptr())) };
+    }
+
+    /// The cluster slot of a key.
+    pub fn slot_of(self, key: BorrowedString<'_>) -> i64 {
+        // SAFETY: "cs" takes a C string and a string of the server's; the reply is freed once.
+        unsafe {
+            let reply = api!(RedisModule_Call(
+                self.as_ptr(),
+                c"CLUSTER".as_ptr(),
+                c"cs".as_ptr(),
+                c"KEYSLOT".as_ptr(),
+                key.as_ptr()
+            ));
+            let slot = api!(RedisModule_CallReplyInteger(reply));
+            api!(RedisModule_FreeCallReply(reply));
+            slot
+        }
+    }
+
+    /// Sends a command to replicas and the append-only file.
+    pub fn replicate(self, command: &std::ffi::CStr, words: &[&[u8]]) {
+        let words: Vec<OwnedString> = words.iter().map(|word| OwnedString::new(word)).collect();
+        let mut pointers: Vec<_> = words.iter().map(|word| word.borrow().as_ptr()).collect();
+        // SAFETY: "v" takes a vector of strings and its length; the server takes its own references.
+        unsafe {
+            api!(RedisModule_Replicate(
+                self.as_ptr(),
+                command.as_ptr(),
+                c"v".as_ptr(),
+                pointers.as_mut_ptr(),
+                pointers.len()
+            ))
+        };
+    }
+
+    /// Sends on the very command that is running.
+    pub fn replicate_verbatim(self) {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_ReplicateVerbatim(self.as_ptr())) };
+    }
+
+    /// Answers with an error: its word, then its sentence, on one line.
+    pub fn reply_error(self, text: &str) {
+        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let Ok(line) = std::ffi::CString::new(line) else { return };
+        // SAFETY: the server copies the text.
+        unsafe { api!(RedisModule_ReplyWithError(self.as_ptr(), line.as_ptr())) };
+    }
+
+    /// Answers with a reply, in the client's protocol.
+    pub fn reply(self, reply: &Reply<'_>) {
+        let context = self.as_ptr();
+        // SAFETY: context and buffers are alive; the server copies what it is given.
+        unsafe {
+            match reply {
+                Reply::Bulk(bytes) => {
+                    api!(RedisModule_ReplyWithStringBuffer(context, bytes.as_ptr().cast(), bytes.len()));
+                }
+                Reply::Status(status) => {
+                    let Ok(status) = std::ffi::CString::new(*status) else { return };
+                    api!(RedisModule_ReplyWithSimpleString(context, status.as_ptr()));
+                }
+                Reply::Integer(integer) => {
+                    api!(RedisModule_ReplyWithLongLong(context, *integer));
+                }
+                Reply::Nil => {
+                    api!(RedisModule_ReplyWithNull(context));
+                }
+                Reply::Array(replies) => {
+                    api!(RedisModule_ReplyWithArray(context, length(replies.len())));
+                    replies.iter().for_each(|reply| self.reply(reply));
+                }
+                Reply::Map(pairs) => {
+                    api!(RedisModule_ReplyWithMap(context, length(pairs.len())));
+                    for (name, reply) in pairs {
+                        self.reply(&Reply::bulk(name.as_bytes()));
+                        self.reply(reply);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bytes that nobody can guess.
+    pub fn random_u64(self) -> u64 {
+        let mut bytes = [0u8; 8];
+        // SAFETY: the server fills exactly the bytes it is given.
+        unsafe { api!(RedisModule_GetRandomBytes(bytes.as_mut_ptr(), bytes.len())) };
+        u64::from_le_bytes(bytes)
+    }
+
+    /// One field of `INFO`, as text.
+    pub fn info_field(self, section: &std::ffi::CStr, field: &std::ffi::CStr) -> Option<String> {
+        // SAFETY: the context is alive; the data is freed once, after the last use of what it owns.
+        unsafe {
+            let data = api!(RedisModule_GetServerInfo(self.as_ptr(), section.as_ptr()));
+            let value = api!(RedisModule_ServerInfoGetFieldC(data, field.as_ptr()));
+            let text =
+                (!value.is_null()).then(|| std::ffi::CStr::from_ptr(value).to_string_lossy().into_owned());
+            api!(RedisModule_FreeServerInfo(self.as_ptr(), data));
+            text
+        }
+    }
+
+    /// Has broken files reported to us instead of ending the server, and leaves it to us to say which keys
+    /// were modified.
+    pub fn ask_for_io_errors_and_explicit_signals(self) {
+        let options =
+            raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_SetModuleOptions(self.as_ptr(), options.cast_signed())) };
+    }
+
+    /// Whether a registration of the API went well.
+    pub fn accepted(self, status: libc::c_int, what: &str) -> Result<(), String> {
+        if is_ok(status) { Ok(()) } else { Err(format!("the server refused {what}")) }
+    }
+}
+
+fn length(length: usize) -> libc::c_long {
+    libc::c_long::try_from(length).unwrap_or(libc::c_long::MAX)
+}

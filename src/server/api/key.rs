@@ -1,0 +1,130 @@
+//! Keys of the keyspace, and the module's two types of value at them.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use libc::c_void;
+use redis_module::raw;
+
+use super::context::Context;
+use super::string::BorrowedString;
+use super::{api, is_ok};
+use crate::core::instant::Instant;
+
+/// A data type of ours: what the server gave us for it at load.
+pub struct ValueType(AtomicPtr<raw::RedisModuleType>);
+
+impl ValueType {
+    pub const fn unregistered() -> Self {
+        ValueType(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// Registers the type; done once, at load.
+    pub fn register(
+        &self,
+        context: Context<'_>,
+        name: &std::ffi::CStr,
+        methods: &mut raw::RedisModuleTypeMethods,
+    ) -> Result<(), String> {
+        let version = libc::c_int::from(crate::core::origin::ENCODING_VERSION);
+        // SAFETY: the server copies name and methods.
+        let registered =
+            unsafe { api!(RedisModule_CreateDataType(context.as_ptr(), name.as_ptr(), version, methods)) };
+        self.0.store(registered, Ordering::Relaxed);
+        if registered.is_null() { Err(format!("the server refused the data type {name:?}")) } else { Ok(()) }
+    }
+
+    fn as_ptr(&self) -> *mut raw::RedisModuleType {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How a key is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Read,
+    Write,
+}
+
+/// What stands at a key.
+pub enum Content {
+    Nothing,
+    /// A value of the type that was asked for.
+    Value(NonNull<c_void>),
+    /// A value of another type.
+    Other,
+}
+
+/// An open key, closed when dropped.
+///
+/// Closing does not signal a modification (the module asks for that at load): whoever changes something says so.
+pub struct Key<'a> {
+    /// None where there is nothing at a key opened for reading.
+    key: Option<NonNull<raw::RedisModuleKey>>,
+    alive: PhantomData<&'a raw::RedisModuleKey>,
+}
+
+impl<'a> Key<'a> {
+    pub fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Self {
+        let mode = match mode {
+            Mode::Read => raw::REDISMODULE_READ,
+            Mode::Write => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE,
+        };
+        // SAFETY: context and name are alive; the server keeps its own reference to the name.
+        let key = unsafe { api!(RedisModule_OpenKey(context.as_ptr(), name.as_ptr(), mode.cast_signed())) };
+        Key { key: NonNull::new(key.cast()), alive: PhantomData }
+    }
+
+    pub fn content(&self, value_type: &ValueType) -> Content {
+        let Some(key) = self.key else { return Content::Nothing };
+        let key = key.as_ptr();
+        // SAFETY: the key is open.
+        unsafe {
+            match api!(RedisModule_KeyType(key)) as isize {
+                raw::REDISMODULE_KEYTYPE_EMPTY => Content::Nothing,
+                raw::REDISMODULE_KEYTYPE_MODULE
+                    if api!(RedisModule_ModuleTypeGetType(key)) == value_type.as_ptr() =>
+                {
+                    NonNull::new(api!(RedisModule_ModuleTypeGetValue(key)))
+                        .map_or(Content::Nothing, Content::Value)
+                }
+                _ => Content::Other,
+            }
+        }
+    }
+
+    /// Puts a value there, in place of whatever is there; any expiry goes.
+    ///
+    /// # Safety
+    ///
+    /// `value` must be one of `value_type`'s, and is the server's from now on.
+    pub unsafe fn set_value(&mut self, value_type: &ValueType, value: NonNull<c_void>) {
+        let Some(key) = self.key else { return };
+        // SAFETY: the key is open for writing, or the server refuses; the rest is the caller's promise.
+        unsafe { api!(RedisModule_ModuleTypeSetValue(key.as_ptr(), value_type.as_ptr(), value.as_ptr())) };
+    }
+
+    /// Lets the key vanish at an instant.
+    pub fn set_expiry(&mut self, instant: Instant) {
+        let Some(key) = self.key else { return };
+        let ms = i64::try_from(instant.unix_ms()).unwrap_or(i64::MAX);
+        // SAFETY: the key is open for writing, or the server refuses.
+        unsafe { api!(RedisModule_SetAbsExpire(key.as_ptr(), ms)) };
+    }
+
+    /// Removes the key; whether it was there.
+    pub fn delete(&mut self) -> bool {
+        // SAFETY: the key is open for writing, or the server refuses.
+        self.key.is_some_and(|key| is_ok(unsafe { api!(RedisModule_DeleteKey(key.as_ptr())) }))
+    }
+}
+
+impl Drop for Key<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            // SAFETY: opened once, closed once.
+            unsafe { api!(RedisModule_CloseKey(key.as_ptr())) }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! `CACHE.RESULT KEY`
+
+use super::{Call, Handler};
+use crate::core::refusal::Refusal;
+use crate::protocol::reply::Reply;
+use crate::protocol::result::key::{COMMAND, parse};
+use crate::protocol::table::Command;
+
+pub struct Key;
+
+impl Handler for Key {
+    const COMMAND: Command = COMMAND;
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let address = call.resolve(&parse(call.arguments, &call.limits)?)?;
+        call.reply(&Reply::bulk(&address.key()));
+        Ok(())
+    }
+}

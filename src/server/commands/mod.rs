@@ -1,0 +1,142 @@
+//! The handlers, one file each: parse, look, decide, apply, reply.
+
+mod apply;
+mod exists;
+mod get;
+mod help;
+mod info;
+mod invalidate;
+mod key;
+mod set;
+
+use libc::c_int;
+use redis_module::raw;
+
+use super::api::context::Context;
+use super::api::string::BorrowedString;
+use super::guard::guarded;
+use super::runtime;
+use crate::core::instant::Instant;
+use crate::core::limits::Limits;
+use crate::core::refusal::Refusal;
+use crate::core::state::Address;
+use crate::protocol::entry_arguments::EntryArguments;
+use crate::protocol::reply::Reply;
+use crate::protocol::table::Command;
+
+/// A command as the server calls it.
+pub type Callback =
+    unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
+
+/// A command's handler.
+trait Handler {
+    const COMMAND: Command;
+
+    /// Does it and replies; a refusal is replied for it.
+    fn run(call: &Call<'_>) -> Result<(), Refusal>;
+}
+
+/// One call of a command.
+struct Call<'a> {
+    context: Context<'a>,
+    /// The words after the command's name.
+    arguments: &'a [&'a [u8]],
+    /// The first of them as the server has it: the key.
+    key: Option<BorrowedString<'a>>,
+    /// Read once.
+    now: Instant,
+    limits: Limits,
+}
+
+impl<'a> Call<'a> {
+    fn reply(&self, reply: &Reply<'_>) {
+        self.context.reply(reply);
+    }
+
+    /// The namespace's key.
+    fn namespace(&self) -> Result<BorrowedString<'a>, Refusal> {
+        self.key.ok_or_else(crate::protocol::entry_arguments::too_few)
+    }
+
+    fn resolve(&self, entry: &EntryArguments<'a>) -> Result<Address<'a>, Refusal> {
+        runtime::with(|runtime| runtime.resolve(entry))
+    }
+
+    fn look(&self, entry: &EntryArguments<'a>) -> Result<super::keyspace::Found<'a>, Refusal> {
+        let address = self.resolve(entry)?;
+        super::keyspace::Found::look(self.context, self.namespace()?, address, self.now)
+    }
+}
+
+/// The callback of every command, with its handler.
+pub fn handlers() -> [(Command, Callback); 8] {
+    fn of<H: Handler>() -> (Command, Callback) {
+        (H::COMMAND, on_command::<H>)
+    }
+    [
+        of::<get::Get>(),
+        of::<set::Set>(),
+        of::<invalidate::Invalidate>(),
+        of::<exists::Exists>(),
+        of::<info::Info>(),
+        of::<key::Key>(),
+        of::<help::Help>(),
+        of::<apply::Apply>(),
+    ]
+}
+
+/// How many words a call may have before they are gathered on the heap.
+const FEW_WORDS: usize = 16;
+
+unsafe extern "C" fn on_command<H: Handler>(
+    context: *mut raw::RedisModuleCtx,
+    words: *mut *mut raw::RedisModuleString,
+    count: c_int,
+) -> c_int {
+    // SAFETY: the server passes a context that is good until this returns.
+    let Some(context) = (unsafe { Context::new(context) }) else { return raw::REDISMODULE_ERR as c_int };
+    let replied = guarded(false, || {
+        let count = usize::try_from(count).unwrap_or(0);
+        // SAFETY: the server passes that many words, all alive until this returns.
+        let words: &[*mut raw::RedisModuleString] = unsafe { std::slice::from_raw_parts(words, count) };
+        let words = words.get(H::COMMAND.name_words()..).unwrap_or_default();
+        run::<H>(context, words);
+        true
+    });
+    if !replied {
+        context.reply_error("ERR the module failed at this command; the server's log says where");
+    }
+    raw::REDISMODULE_OK as c_int
+}
+
+fn run<H: Handler>(context: Context<'_>, words: &[*mut raw::RedisModuleString]) {
+    // SAFETY: the words are alive until the command returns, and so is what is borrowed here.
+    let string = |&word: &*mut raw::RedisModuleString| unsafe { BorrowedString::new(word) };
+    let bytes = |word| string(word).map_or(&b""[..], BorrowedString::bytes);
+    let mut few: [&[u8]; FEW_WORDS] = [b""; FEW_WORDS];
+    let many: Vec<&[u8]>;
+    let arguments: &[&[u8]] = if let Some(few) = few.get_mut(..words.len()) {
+        few.iter_mut().zip(words).for_each(|(argument, word)| *argument = bytes(word));
+        few
+    } else {
+        many = words.iter().map(bytes).collect();
+        &many
+    };
+    let limits = runtime::with(|runtime| runtime.limits.get());
+    let key = words.first().and_then(string);
+    let call = Call { context, arguments, key, now: context.now(), limits };
+    if let Err(refusal) = H::run(&call) {
+        context.reply_error(&refusal.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::commands::COMMANDS;
+
+    #[test]
+    fn every_command_of_the_table_has_its_handler() {
+        assert_eq!(handlers().map(|(command, _)| command), COMMANDS);
+    }
+}

@@ -1,0 +1,268 @@
+//! The data type of entries: one allocation each, and the callbacks of `cache-ent`.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::Cell;
+use std::mem::offset_of;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use libc::{c_int, c_void};
+use redis_module::raw;
+
+use super::api::api;
+use super::api::context::Context;
+use super::api::io::{Digest, Io};
+use super::api::key::ValueType;
+use super::api::string::BorrowedString;
+use super::guard::guarded;
+use super::runtime;
+use crate::core::entry::Entry;
+use crate::core::origin::Origin;
+use crate::core::state::Stored;
+use crate::protocol::apply::{Effect, Placed};
+
+pub static ENTRY_TYPE: ValueType = ValueType::unregistered();
+
+/// What `TYPE` shows.
+const NAME: &std::ffi::CStr = c"cache-ent";
+
+/// The head of the one allocation; the record follows it.
+#[repr(C)]
+struct Block {
+    origin: Arc<Origin>,
+    hits: Cell<u32>,
+    length: u32,
+    record: [u8; 0],
+}
+
+/// An entry in memory: a thin pointer to its block, so that the server can hold it as a value.
+pub struct StoredEntry(NonNull<Block>);
+
+impl StoredEntry {
+    /// Stores a sound record; none where it is longer than any entry can be.
+    pub fn new(origin: Arc<Origin>, record: &[u8]) -> Option<Self> {
+        let length = u32::try_from(record.len()).ok()?;
+        let layout = Self::layout(length);
+        // SAFETY: the layout has a size above zero. The head is written before anything reads it, and the
+        // record is copied into the `length` bytes that the layout has for it.
+        unsafe {
+            let Some(block) = NonNull::new(alloc(layout).cast::<Block>()) else { handle_alloc_error(layout) };
+            block.write(Block { origin, hits: Cell::new(0), length, record: [] });
+            let tail = block.cast::<u8>().add(offset_of!(Block, record));
+            ptr::copy_nonoverlapping(record.as_ptr(), tail.as_ptr(), record.len());
+            Some(StoredEntry(block))
+        }
+    }
+
+    fn layout(length: u32) -> Layout {
+        let size = offset_of!(Block, record).saturating_add(length as usize);
+        Layout::from_size_align(size, align_of::<Block>()).expect("far below isize::MAX")
+    }
+
+    fn block(&self) -> &Block {
+        // SAFETY: alive as long as self is.
+        unsafe { self.0.as_ref() }
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.block().origin
+    }
+
+    pub fn record(&self) -> &[u8] {
+        // SAFETY: `new` wrote `length` bytes there, and they are alive as long as self is.
+        unsafe {
+            let tail = self.0.cast::<u8>().add(offset_of!(Block, record));
+            std::slice::from_raw_parts(tail.as_ptr(), self.block().length as usize)
+        }
+    }
+
+    /// What commands judge. None where the record is unsound, which [`new`](Self::new)'s callers have ruled out.
+    pub fn stored(&self) -> Option<Stored<'_>> {
+        let Block { origin, hits, .. } = self.block();
+        Some(Stored { origin, entry: Entry::decode(self.record())?, hits: u64::from(hits.get()) })
+    }
+
+    /// GET served it once more.
+    pub fn count_hit(&self) {
+        let hits = &self.block().hits;
+        hits.set(hits.get().saturating_add(1));
+    }
+
+    fn bytes_taken(&self) -> usize {
+        Self::layout(self.block().length).size()
+    }
+
+    /// Gives it to the server, which frees it through the callback below.
+    pub fn into_value(self) -> NonNull<c_void> {
+        let value = self.0.cast();
+        std::mem::forget(self);
+        value
+    }
+
+    /// # Safety
+    ///
+    /// `value` must be of [`ENTRY_TYPE`] and stay for `'a`.
+    pub unsafe fn from_value<'a>(value: &'a NonNull<c_void>) -> &'a StoredEntry {
+        // SAFETY: a StoredEntry is nothing but that pointer.
+        unsafe { &*ptr::from_ref(value).cast::<StoredEntry>() }
+    }
+}
+
+impl Drop for StoredEntry {
+    fn drop(&mut self) {
+        let layout = Self::layout(self.block().length);
+        // SAFETY: made by `new` with this very layout, dropped once. It may happen on another thread: the
+        // handle's count is atomic, and the table of origins keeps the last reference.
+        unsafe {
+            self.0.drop_in_place();
+            dealloc(self.0.as_ptr().cast(), layout);
+        }
+    }
+}
+
+/// Registers the type with the server.
+pub fn register(context: Context<'_>) -> Result<(), String> {
+    let mut methods = raw::RedisModuleTypeMethods {
+        version: 4,
+        rdb_load: Some(rdb_load),
+        rdb_save: Some(rdb_save),
+        aof_rewrite: Some(aof_rewrite),
+        mem_usage: Some(mem_usage),
+        digest: Some(digest),
+        free: Some(free),
+        aux_load: None,
+        aux_save: None,
+        aux_save_triggers: 0,
+        free_effort: Some(free_effort),
+        unlink: None,
+        copy: Some(copy),
+        defrag: Some(defrag),
+        mem_usage2: None,
+        free_effort2: None,
+        unlink2: None,
+        copy2: None,
+        aux_save2: None,
+    };
+    ENTRY_TYPE.register(context, NAME, &mut methods)
+}
+
+/// Borrows the value that the server passes to a callback.
+///
+/// # Safety
+///
+/// `value` must be a live value of [`ENTRY_TYPE`].
+unsafe fn entry<'a>(value: &'a *const c_void) -> Option<&'a StoredEntry> {
+    // SAFETY: a non-null pointer and an optional StoredEntry are the same bytes; alive by the caller's promise.
+    unsafe { (*ptr::from_ref(value).cast::<Option<StoredEntry>>()).as_ref() }
+}
+
+/// The stored form in RDB files and DUMP payloads: the origin, then the record.
+unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
+    guarded((), || {
+        // SAFETY: the server passes an open stream and a live value.
+        let (io, value) = (unsafe { Io::new(io) }, value.cast_const());
+        if let Some(entry) = unsafe { entry(&value) } {
+            io.save(&entry.origin().encode());
+            io.save(entry.record());
+        }
+    });
+}
+
+unsafe extern "C" fn rdb_load(io: *mut raw::RedisModuleIO, encoding_version: c_int) -> *mut c_void {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: the server passes an open stream.
+        let io = unsafe { Io::new(io) };
+        load(io, encoding_version).map_or(ptr::null_mut(), |entry| entry.into_value().as_ptr())
+    })
+}
+
+fn load(io: Io, encoding_version: c_int) -> Option<StoredEntry> {
+    if encoding_version != c_int::from(crate::core::origin::ENCODING_VERSION) {
+        return None;
+    }
+    let origin = Origin::decode(io.load()?.bytes())?;
+    let record = io.load()?;
+    Entry::decode_untrusted(record.bytes())?;
+    StoredEntry::new(runtime::with(|runtime| runtime.share(origin)), record.bytes())
+}
+
+/// Writes the entry as it is, under whatever key it is met; the server writes the expiry of the key itself.
+unsafe extern "C" fn aof_rewrite(
+    io: *mut raw::RedisModuleIO,
+    key: *mut raw::RedisModuleString,
+    value: *mut c_void,
+) {
+    guarded((), || {
+        let value = value.cast_const();
+        // SAFETY: the server passes an open stream, and a key and a value that outlive the call.
+        let (io, key, entry) = unsafe { (Io::new(io), BorrowedString::new(key), entry(&value)) };
+        if let (Some(key), Some(entry)) = (key, entry) {
+            let effect = Effect::Entry(Placed {
+                key: key.bytes().into(),
+                origin: std::borrow::Cow::Borrowed(entry.origin()),
+                record: entry.record().into(),
+            });
+            super::keyspace::emit(io, entry.origin().namespace().as_bytes(), &effect);
+        }
+    });
+}
+
+/// May run on another thread: see [`StoredEntry`]'s drop.
+unsafe extern "C" fn free(value: *mut c_void) {
+    guarded((), || {
+        // SAFETY: the server gives back what `into_value` gave it.
+        drop(NonNull::new(value).map(|value| StoredEntry(value.cast())));
+    });
+}
+
+/// One allocation, whatever its size.
+unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, _value: *const c_void) -> usize {
+    1
+}
+
+/// A copy carries the name of its original, and so is absent wherever it lands under another.
+unsafe extern "C" fn copy(
+    _from: *mut raw::RedisModuleString,
+    _to: *mut raw::RedisModuleString,
+    value: *const c_void,
+) -> *mut c_void {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: the server passes a live value.
+        unsafe { entry(&value) }
+            .and_then(|entry| StoredEntry::new(Arc::clone(&entry.block().origin), entry.record()))
+            .map_or(ptr::null_mut(), |copy| copy.into_value().as_ptr())
+    })
+}
+
+unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
+    // SAFETY: the server passes a live value.
+    guarded(0, || unsafe { entry(&value) }.map_or(0, StoredEntry::bytes_taken))
+}
+
+unsafe extern "C" fn digest(digest: *mut raw::RedisModuleDigest, value: *mut c_void) {
+    guarded((), || {
+        let value = value.cast_const();
+        // SAFETY: the server passes an open digest and a live value.
+        let (digest, entry) = unsafe { (Digest::new(digest), entry(&value)) };
+        if let Some(entry) = entry {
+            digest.add_in_order(&[&entry.origin().encode(), entry.record()]);
+        }
+    });
+}
+
+unsafe extern "C" fn defrag(
+    context: *mut raw::RedisModuleDefragCtx,
+    _key: *mut raw::RedisModuleString,
+    value: *mut *mut c_void,
+) -> c_int {
+    guarded(0, || {
+        // SAFETY: a block is one allocation without pointers into itself, so moving its bytes moves it.
+        unsafe {
+            let moved = api!(RedisModule_DefragAlloc(context, *value));
+            if !moved.is_null() {
+                *value = moved;
+            }
+        }
+        0
+    })
+}

@@ -1,0 +1,67 @@
+//! What the server tells us of itself.
+
+use libc::c_void;
+use redis_module::raw;
+
+use super::api::context::Context;
+use super::api::{api, log};
+use super::guard::guarded;
+use super::runtime;
+
+/// Subscribes to changes of role and of configuration.
+pub fn subscribe(context: Context<'_>) -> Result<(), String> {
+    let role_changed =
+        raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, dataver: 1 };
+    let config_changed = raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_CONFIG, dataver: 1 };
+    for (event, callback) in
+        [(role_changed, on_role_change as EventCallback), (config_changed, on_config_change as EventCallback)]
+    {
+        // SAFETY: the callbacks are good for ever.
+        let status =
+            unsafe { api!(RedisModule_SubscribeToServerEvent(context.as_ptr(), event, Some(callback))) };
+        context.accepted(status, "a subscription to server events")?;
+    }
+    advise_on_eviction(context);
+    Ok(())
+}
+
+type EventCallback = unsafe extern "C" fn(*mut raw::RedisModuleCtx, raw::RedisModuleEvent, u64, *mut c_void);
+
+/// A promoted server's clocks leap, so that no number of the old primary's is used again.
+unsafe extern "C" fn on_role_change(
+    _context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _subevent: u64,
+    _data: *mut c_void,
+) {
+    guarded((), || runtime::with(runtime::Runtime::begin_era));
+}
+
+unsafe extern "C" fn on_config_change(
+    context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _subevent: u64,
+    _data: *mut c_void,
+) {
+    guarded((), || {
+        // SAFETY: the server passes a context that is good until this returns.
+        if let Some(context) = unsafe { Context::new(context) } {
+            advise_on_eviction(context);
+        }
+    });
+}
+
+/// Logs it where core may evict namespaces, whose entries then are all absent. A policy that looks at use spares
+/// them, since every lookup uses them; one that draws at random does not.
+fn advise_on_eviction(context: Context<'_>) {
+    let policy = context.info_field(c"memory", c"maxmemory_policy");
+    let advised = runtime::with(|runtime| runtime.random_eviction.replace(policy.as_deref() == Some(RANDOM)));
+    if policy.as_deref() == Some(RANDOM) && !advised {
+        log::warning(
+            "maxmemory-policy allkeys-random evicts namespaces as readily as entries, and with a namespace all its \
+             entries; volatile-lru or volatile-lfu evicts entries only",
+        );
+    }
+}
+
+const RANDOM: &str = "allkeys-random";

@@ -1,0 +1,326 @@
+//! Namespaces and entries in the keyspace: opened to be judged, changed by effects.
+//!
+//! Whatever a command decides becomes one [`Effect`], which this server carries out and sends to its replicas;
+//! they carry out the same. So what one function here does is all that ever happens to the keyspace.
+
+use std::borrow::Cow;
+use std::ptr::NonNull;
+
+use libc::c_void;
+
+use super::api::context::{Context, Source};
+use super::api::io::Io;
+use super::api::key::{Content, Key, Mode, ValueType};
+use super::api::string::{BorrowedString, OwnedString};
+use super::entry_type::{ENTRY_TYPE, StoredEntry};
+use super::namespace_type::{NAMESPACE_TYPE, into_value};
+use super::runtime;
+use crate::core::entry::{Entry, Mark};
+use crate::core::instant::Instant;
+use crate::core::namespace::{Era, Namespace};
+use crate::core::origin::{Incarnation, Origin};
+use crate::core::refusal::{Code, Refusal, quoted};
+use crate::core::state::{Address, State};
+use crate::protocol::apply::{Effect, Placed};
+
+/// A key that holds a value of one of our types, or nothing.
+struct TypedKey<'a> {
+    key: Key<'a>,
+    value: Option<NonNull<c_void>>,
+}
+
+impl<'a> TypedKey<'a> {
+    fn open(
+        context: Context<'a>,
+        name: BorrowedString<'_>,
+        mode: Mode,
+        (value_type, what): (&ValueType, &str),
+    ) -> Result<Self, Refusal> {
+        let key = Key::open(context, name, mode);
+        let value = match key.content(value_type) {
+            Content::Nothing => None,
+            Content::Value(value) => Some(value),
+            Content::Other => {
+                let name = quoted(name.bytes());
+                let message =
+                    format!("key {name} holds another kind of value: {what} or nothing is accepted");
+                return Err(Refusal::new(Code::WrongType, message));
+            }
+        };
+        Ok(TypedKey { key, value })
+    }
+}
+
+/// The key of a namespace.
+struct NamespaceKey<'a>(TypedKey<'a>);
+
+impl<'a> NamespaceKey<'a> {
+    fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Result<Self, Refusal> {
+        TypedKey::open(context, name, mode, (&NAMESPACE_TYPE, "a namespace")).map(NamespaceKey)
+    }
+
+    fn get(&self) -> Option<&Namespace> {
+        // SAFETY: a live value of the namespace type. Whoever changes it does so through `change`, and holds
+        // the key exclusively meanwhile.
+        self.0.value.map(|value| unsafe { value.cast::<Namespace>().as_ref() })
+    }
+
+    /// Changes the namespace, which is made anew where it is absent or of another life.
+    fn change(&mut self, incarnation: Incarnation, version: u64, change: impl FnOnce(&mut Namespace)) {
+        match self.0.value {
+            // SAFETY: as in `get`; `change` is pure and calls nobody.
+            Some(value) if self.get().is_some_and(|namespace| namespace.incarnation() == incarnation) => {
+                change(unsafe { &mut *value.cast::<Namespace>().as_ptr() });
+            }
+            _ => {
+                let mut namespace = Namespace::starting_at(incarnation, version);
+                change(&mut namespace);
+                self.replace(namespace);
+            }
+        }
+    }
+
+    fn replace(&mut self, namespace: Namespace) {
+        let value = into_value(namespace);
+        // SAFETY: a value of that type, given away.
+        unsafe { self.0.key.set_value(&NAMESPACE_TYPE, value) };
+        self.0.value = Some(value);
+    }
+}
+
+/// The key of an entry.
+struct EntryKey<'a>(TypedKey<'a>);
+
+impl<'a> EntryKey<'a> {
+    fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Result<Self, Refusal> {
+        TypedKey::open(context, name, mode, (&ENTRY_TYPE, "an entry")).map(EntryKey)
+    }
+
+    fn get(&self) -> Option<&StoredEntry> {
+        // SAFETY: a live value of the entry type, which is never changed but for its count of hits.
+        self.0.value.as_ref().map(|value| unsafe { StoredEntry::from_value(value) })
+    }
+
+    fn put(&mut self, placed: &Placed<'_>) {
+        let origin = runtime::with(|runtime| runtime.share(placed.origin.clone().into_owned()));
+        let Some(entry) = StoredEntry::new(origin, &placed.record) else { return };
+        let value = entry.into_value();
+        // SAFETY: a value of that type, given away.
+        unsafe { self.0.key.set_value(&ENTRY_TYPE, value) };
+        self.0.value = Some(value);
+    }
+
+    fn remove(&mut self) {
+        self.0.key.delete();
+        self.0.value = None;
+    }
+}
+
+/// What a command meets at an address, opened for reading.
+pub struct Found<'a> {
+    address: Address<'a>,
+    namespace: NamespaceKey<'a>,
+    entry: EntryKey<'a>,
+    now: Instant,
+}
+
+/// The number that the next mutation of a namespace gets, and the life it is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Next {
+    pub incarnation: Incarnation,
+    pub version: u64,
+}
+
+impl<'a> Found<'a> {
+    /// Opens namespace and entry; `WRONGTYPE` where something else stands at either key.
+    pub fn look(
+        context: Context<'a>,
+        namespace: BorrowedString<'_>,
+        address: Address<'a>,
+        now: Instant,
+    ) -> Result<Self, Refusal> {
+        let namespace = NamespaceKey::open(context, namespace, Mode::Read)?;
+        let entry = EntryKey::open(context, OwnedString::new(&address.key()).borrow(), Mode::Read)?;
+        Ok(Found { address, namespace, entry, now })
+    }
+
+    pub fn state(&self) -> State<'_> {
+        let stored = self.entry.get().and_then(StoredEntry::stored);
+        State::of(&self.address, self.namespace.get(), stored, self.now)
+    }
+
+    pub fn mark(&self) -> Mark {
+        self.address.mark()
+    }
+
+    /// GET served what is there.
+    pub fn count_hit(&self) {
+        if let Some(entry) = self.entry.get() {
+            entry.count_hit();
+        }
+    }
+
+    /// What the next mutation would get.
+    pub fn next(&self, context: Context<'_>) -> Result<Next, Refusal> {
+        match self.namespace.get() {
+            Some(namespace) => Ok(Next {
+                incarnation: namespace.incarnation(),
+                version: namespace.next_version(runtime::with(|runtime| runtime.era()))?,
+            }),
+            None => Ok(Next {
+                incarnation: Incarnation(context.random_u64()),
+                version: Namespace::first_version(self.now),
+            }),
+        }
+    }
+
+    /// The stored form of an entry at this address, for an effect.
+    pub fn place(&self, incarnation: Incarnation, entry: &Entry<'_>) -> Placed<'static> {
+        let mut record = Vec::with_capacity(entry.encoded_len());
+        entry.encode(&mut record);
+        let origin = Origin::new(self.address.namespace, incarnation, self.address.operation);
+        Placed { key: self.address.key().into(), origin: Cow::Owned(origin), record: record.into() }
+    }
+
+    /// The effect of invalidating what is at this address.
+    pub fn invalidation(&self, next: Next, left: Option<Placed<'static>>) -> Effect<'static> {
+        Effect::Invalidate {
+            key: self.address.key().into(),
+            incarnation: next.incarnation,
+            version: next.version,
+            mark: self.address.mark(),
+            left,
+        }
+    }
+}
+
+/// Carries out an effect that was decided here, and tells the replicas and the append-only file.
+pub fn mutate(
+    context: Context<'_>,
+    namespace: BorrowedString<'_>,
+    effect: &Effect<'_>,
+) -> Result<(), Refusal> {
+    carry_out(context, namespace, effect, Some(runtime::with(|runtime| runtime.era())))?;
+    let words = effect.words();
+    let words: Vec<&[u8]> =
+        std::iter::once(namespace.bytes()).chain(words.iter().map(|word| &word[..])).collect();
+    context.replicate(c"CACHE.APPLY", &words);
+    Ok(())
+}
+
+/// Writes an effect to an append-only file that is being rewritten.
+pub fn emit(io: Io, namespace: &[u8], effect: &Effect<'_>) {
+    let words = effect.words();
+    let words: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
+    io.emit(c"CACHE.APPLY", namespace, &words);
+}
+
+/// Carries out an effect: first everything that can be refused, then everything that changes. `era` is none
+/// where the effect is another server's.
+pub fn carry_out(
+    context: Context<'_>,
+    name: BorrowedString<'_>,
+    effect: &Effect<'_>,
+    era: Option<Era>,
+) -> Result<(), Refusal> {
+    let mut namespace = match effect {
+        Effect::Entry(_) => None,
+        _ => Some(NamespaceKey::open(context, name, Mode::Write)?),
+    };
+    match (effect, &mut namespace) {
+        (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone()),
+        (Effect::Entry(placed), _) => put(context, name, placed, Expiry::Later)?,
+        (Effect::Set(placed), Some(namespace)) => {
+            let version = placed.entry().map_or(0, |entry| entry.version);
+            check_order(namespace, placed.origin.incarnation(), version)?;
+            put(context, name, placed, Expiry::Now)?;
+            namespace.change(placed.origin.incarnation(), version, |namespace| namespace.wrote(version, era));
+        }
+        (Effect::Invalidate { key, incarnation, version, mark, left }, Some(namespace)) => {
+            check_order(namespace, *incarnation, *version)?;
+            match left {
+                Some(left) => put(context, name, left, Expiry::Now)?,
+                None => remove(context, name, key)?,
+            }
+            namespace.change(*incarnation, *version, |namespace| namespace.invalidated(*mark, *version, era));
+        }
+        (_, None) => {}
+    }
+    if namespace.is_some() {
+        context.signal_modified(name);
+    }
+    Ok(())
+}
+
+/// Within one life of a namespace its clock only ever moves forward.
+fn check_order(namespace: &NamespaceKey<'_>, incarnation: Incarnation, version: u64) -> Result<(), Refusal> {
+    match namespace.get() {
+        Some(namespace) if namespace.incarnation() == incarnation && !namespace.admits(version) => {
+            let clock = namespace.clock();
+            Err(Refusal::syntax(format!(
+                "version {version} is not after {clock}, the clock of its namespace"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Who sets the expiry of a key.
+#[derive(PartialEq, Eq)]
+enum Expiry {
+    Now,
+    /// The file that is being loaded does so next.
+    Later,
+}
+
+fn put(
+    context: Context<'_>,
+    namespace: BorrowedString<'_>,
+    placed: &Placed<'_>,
+    expiry: Expiry,
+) -> Result<(), Refusal> {
+    check_place(context, namespace, placed.origin.namespace().as_bytes(), &placed.key)?;
+    let name = OwnedString::new(&placed.key);
+    let mut key = EntryKey::open(context, name.borrow(), Mode::Write)?;
+    key.put(placed);
+    if expiry == Expiry::Now
+        && let Some(gone_at) = placed.entry().and_then(|entry| entry.gone_at())
+    {
+        key.0.key.set_expiry(gone_at);
+    }
+    context.signal_modified(name.borrow());
+    Ok(())
+}
+
+fn remove(context: Context<'_>, namespace: BorrowedString<'_>, key: &[u8]) -> Result<(), Refusal> {
+    check_place(context, namespace, namespace.bytes(), key)?;
+    let name = OwnedString::new(key);
+    let mut key = EntryKey::open(context, name.borrow(), Mode::Write)?;
+    if key.get().is_some() {
+        key.remove();
+        context.signal_modified(name.borrow());
+    }
+    Ok(())
+}
+
+/// Whether an entry of `owner` may be changed at `key` by an effect on `namespace`. Only what an ordinary client
+/// sends (an append-only file that is piped in) can fail this.
+fn check_place(
+    context: Context<'_>,
+    namespace: BorrowedString<'_>,
+    owner: &[u8],
+    key: &[u8],
+) -> Result<(), Refusal> {
+    if owner != namespace.bytes() || key == namespace.bytes() {
+        let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
+        return Err(Refusal::syntax(format!("key {key} is no place for an entry of namespace {namespace}")));
+    }
+    if context.is_cluster()
+        && context.source() == Source::Client
+        && context.slot_of(namespace) != context.slot_of(OwnedString::new(key).borrow())
+    {
+        let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
+        return Err(Refusal::syntax(format!("key {key} is not in the slot of namespace {namespace}")));
+    }
+    Ok(())
+}

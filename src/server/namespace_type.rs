@@ -1,0 +1,149 @@
+//! The data type of namespaces: the callbacks of `cache-nsp`.
+
+use std::ptr::{self, NonNull};
+
+use libc::{c_int, c_void};
+use redis_module::raw;
+use sha2::{Digest as _, Sha256};
+
+use super::api::context::Context;
+use super::api::io::{Digest, Io};
+use super::api::key::ValueType;
+use super::api::string::BorrowedString;
+use super::guard::guarded;
+use crate::core::namespace::Namespace;
+use crate::core::origin::Incarnation;
+use crate::protocol::apply::Effect;
+
+pub static NAMESPACE_TYPE: ValueType = ValueType::unregistered();
+
+/// What `TYPE` shows.
+const NAME: &std::ffi::CStr = c"cache-nsp";
+
+/// Gives a namespace to the server, which frees it through the callback below.
+pub fn into_value(namespace: Namespace) -> NonNull<c_void> {
+    NonNull::from(Box::leak(Box::new(namespace))).cast()
+}
+
+/// Registers the type with the server.
+pub fn register(context: Context<'_>) -> Result<(), String> {
+    let mut methods = raw::RedisModuleTypeMethods {
+        version: 4,
+        rdb_load: Some(rdb_load),
+        rdb_save: Some(rdb_save),
+        aof_rewrite: Some(aof_rewrite),
+        mem_usage: Some(mem_usage),
+        digest: Some(digest),
+        free: Some(free),
+        aux_load: None,
+        aux_save: None,
+        aux_save_triggers: 0,
+        free_effort: Some(free_effort),
+        unlink: None,
+        copy: Some(copy),
+        defrag: None,
+        mem_usage2: None,
+        free_effort2: None,
+        unlink2: None,
+        copy2: None,
+        aux_save2: None,
+    };
+    NAMESPACE_TYPE.register(context, NAME, &mut methods)
+}
+
+/// Borrows the value that the server passes to a callback.
+///
+/// # Safety
+///
+/// `value` must be null or a live value of [`NAMESPACE_TYPE`] that nobody changes for `'a`.
+unsafe fn namespace<'a>(value: *const c_void) -> Option<&'a Namespace> {
+    // SAFETY: the caller's promise.
+    unsafe { value.cast::<Namespace>().as_ref() }
+}
+
+unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
+    guarded((), || {
+        // SAFETY: the server passes an open stream and a live value.
+        let (io, namespace) = unsafe { (Io::new(io), namespace(value)) };
+        if let Some(namespace) = namespace {
+            io.save(&namespace.encode());
+        }
+    });
+}
+
+unsafe extern "C" fn rdb_load(io: *mut raw::RedisModuleIO, encoding_version: c_int) -> *mut c_void {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: the server passes an open stream.
+        let io = unsafe { Io::new(io) };
+        let readable = encoding_version == c_int::from(crate::core::origin::ENCODING_VERSION);
+        let loaded = io.load().filter(|_| readable).and_then(|bytes| Namespace::decode(bytes.bytes()));
+        loaded.map_or(ptr::null_mut(), |namespace| into_value(namespace).as_ptr())
+    })
+}
+
+unsafe extern "C" fn aof_rewrite(
+    io: *mut raw::RedisModuleIO,
+    key: *mut raw::RedisModuleString,
+    value: *mut c_void,
+) {
+    guarded((), || {
+        // SAFETY: the server passes an open stream, and a key and a value that outlive the call.
+        let (io, key, namespace) = unsafe { (Io::new(io), BorrowedString::new(key), namespace(value)) };
+        if let (Some(key), Some(namespace)) = (key, namespace) {
+            super::keyspace::emit(io, key.bytes(), &Effect::Namespace(namespace.clone()));
+        }
+    });
+}
+
+/// May run on another thread: a namespace owns all that it holds.
+unsafe extern "C" fn free(value: *mut c_void) {
+    guarded((), || {
+        // SAFETY: the server gives back what `into_value` gave it.
+        drop(NonNull::new(value.cast::<Namespace>()).map(|value| unsafe { Box::from_raw(value.as_ptr()) }));
+    });
+}
+
+/// In allocations, roughly: whether freeing is worth another thread.
+unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, value: *const c_void) -> usize {
+    // SAFETY: the server passes a live value.
+    guarded(1, || unsafe { namespace(value) }.map_or(1, |namespace| namespace.epochs().saturating_add(1)))
+}
+
+/// Another life under another name: nothing of the original is alive in it. The incarnation is drawn from what
+/// is the same on every replica, since COPY is replicated as it was called.
+unsafe extern "C" fn copy(
+    from: *mut raw::RedisModuleString,
+    to: *mut raw::RedisModuleString,
+    value: *const c_void,
+) -> *mut c_void {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: the server passes two keys and a live value.
+        let (from, to, namespace) =
+            unsafe { (BorrowedString::new(from), BorrowedString::new(to), namespace(value)) };
+        let (Some(from), Some(to), Some(namespace)) = (from, to, namespace) else { return ptr::null_mut() };
+        let mut hash = Sha256::new();
+        for part in [&namespace.encode()[..], from.bytes(), b"\0", to.bytes()] {
+            hash.update(part);
+        }
+        let drawn = hash.finalize().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        into_value(namespace.copied(Incarnation(drawn))).as_ptr()
+    })
+}
+
+unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
+    // SAFETY: the server passes a live value.
+    guarded(0, || {
+        unsafe { namespace(value) }
+            .map_or(0, |namespace| namespace.heap_bytes().saturating_add(size_of::<Namespace>()))
+    })
+}
+
+unsafe extern "C" fn digest(digest: *mut raw::RedisModuleDigest, value: *mut c_void) {
+    guarded((), || {
+        // SAFETY: the server passes an open digest and a live value.
+        let (digest, namespace) = unsafe { (Digest::new(digest), namespace(value)) };
+        if let Some(namespace) = namespace {
+            digest.add_in_order(&[&namespace.encode()]);
+        }
+    });
+}
