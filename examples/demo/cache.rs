@@ -95,11 +95,11 @@ impl Cache {
         Ok(())
     }
 
-    /// How long the stored result had taken to make.
+    /// How long the stored result had taken to make; nothing if it went meanwhile.
     fn took(&mut self, operation: &str, params: &str) -> Result<Duration, Box<dyn Error>> {
         let mut info: HashMap<String, Value> = self.ask("INFO", operation, params)?;
         let took_ms = info.remove("took_ms").ok_or("CACHE.RESULT INFO shows no took_ms")?;
-        Ok(Duration::from_millis(u64::from_redis_value(took_ms)?))
+        Ok(Duration::from_millis(Option::from_redis_value(took_ms)?.unwrap_or(0)))
     }
 
     /// One of the subcommands that take no more than the name of an entry.

@@ -30,7 +30,9 @@ impl Server {
         for _ in 0..5 {
             let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
             let folder = Folder::new("result-cache-server")?;
-            let process = Command::new("redis-server")
+            // setpriv makes way for the server, which the kernel then kills with us, should we be killed ourselves.
+            let process = Command::new("setpriv")
+                .args(["--pdeathsig", "KILL", "redis-server"])
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--logfile", "log"])
                 .arg("--dir")
                 .arg(folder.path())
@@ -38,7 +40,7 @@ impl Server {
                 .arg(&module)
                 .stdout(Stdio::null())
                 .spawn()
-                .map_err(|e| format!("redis-server cannot be started ({e}): is it installed?"))?;
+                .map_err(|e| format!("setpriv cannot be started ({e}): is util-linux installed?"))?;
             let mut server = Server { process, port, folder };
             if server.accepts_connections()? {
                 return Ok(server);
