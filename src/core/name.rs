@@ -37,15 +37,15 @@ impl<'a> NamespaceName<'a> {
 
     fn checked(argument: &'a [u8]) -> Option<Self> {
         let name = within_length(argument)?;
-        let tag_ok = match HashTag::of(name) {
+        let well_formed = match HashTag::of(name) {
             HashTag::None => name.bytes().all(is_name_byte),
             HashTag::One { before, tag, after } => {
-                !tag.is_empty()
-                    && !(before.is_empty() && after.is_empty())
-                    && [before, tag, after].iter().all(|part| part.bytes().all(is_name_byte))
+                let is_whole_name = before.is_empty() && after.is_empty();
+                let parts_ok = [before, tag, after].iter().all(|part| part.bytes().all(is_name_byte));
+                !tag.is_empty() && !is_whole_name && parts_ok
             }
         };
-        (tag_ok && !name.starts_with(ENTRY_KEY_PREFIX)).then_some(NamespaceName(name))
+        (well_formed && !name.starts_with(ENTRY_KEY_PREFIX)).then_some(NamespaceName(name))
     }
 
     pub fn as_str(self) -> &'a str {

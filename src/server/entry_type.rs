@@ -101,8 +101,8 @@ impl StoredEntry {
 
     /// # Safety
     ///
-    /// `value` must be of [`ENTRY_TYPE`] and stay for `'a`.
-    pub unsafe fn from_value<'a>(value: &'a NonNull<c_void>) -> &'a StoredEntry {
+    /// `value` must be of [`ENTRY_TYPE`], and stay as long as it is borrowed.
+    pub unsafe fn from_value(value: &NonNull<c_void>) -> &StoredEntry {
         // SAFETY: a StoredEntry is nothing but that pointer.
         unsafe { &*ptr::from_ref(value).cast::<StoredEntry>() }
     }
@@ -151,7 +151,7 @@ pub fn register(context: Context<'_>) -> Result<(), String> {
 /// # Safety
 ///
 /// `value` must be a live value of [`ENTRY_TYPE`].
-unsafe fn entry<'a>(value: &'a *const c_void) -> Option<&'a StoredEntry> {
+unsafe fn entry(value: &*const c_void) -> Option<&StoredEntry> {
     // SAFETY: a non-null pointer and an optional StoredEntry are the same bytes; alive by the caller's promise.
     unsafe { (*ptr::from_ref(value).cast::<Option<StoredEntry>>()).as_ref() }
 }

@@ -21,7 +21,7 @@ pub fn subscribe(context: Context<'_>) -> Result<(), String> {
             unsafe { api!(RedisModule_SubscribeToServerEvent(context.as_ptr(), event, Some(callback))) };
         context.accepted(status, "a subscription to server events")?;
     }
-    advise_on_eviction(context);
+    note_eviction(context);
     Ok(())
 }
 
@@ -46,22 +46,24 @@ unsafe extern "C" fn on_config_change(
     guarded((), || {
         // SAFETY: the server passes a context that is good until this returns.
         if let Some(context) = unsafe { Context::new(context) } {
-            advise_on_eviction(context);
+            note_eviction(context);
         }
     });
 }
 
-/// Logs it where core may evict namespaces, whose entries then are all absent. A policy that looks at use spares
-/// them, since every lookup uses them; one that draws at random does not.
-fn advise_on_eviction(context: Context<'_>) {
-    let policy = context.info_field(c"memory", c"maxmemory_policy");
-    let advised = runtime::with(|runtime| runtime.random_eviction.replace(policy.as_deref() == Some(RANDOM)));
-    if policy.as_deref() == Some(RANDOM) && !advised {
+/// Takes note of how core evicts, and logs it where that would take namespaces, whose entries then are all absent.
+/// A policy that looks at use spares them, since they are used; one that draws at random does not.
+fn note_eviction(context: Context<'_>) {
+    let policy = context.info_field(c"memory", c"maxmemory_policy").unwrap_or_default();
+    let at_random = policy == "allkeys-random";
+    let was_at_random = runtime::with(|runtime| {
+        runtime.eviction_by_use.set(policy.starts_with("allkeys-") && !at_random);
+        runtime.eviction_at_random.replace(at_random)
+    });
+    if at_random && !was_at_random {
         log::warning(
             "maxmemory-policy allkeys-random evicts namespaces as readily as entries, and with a namespace all its \
              entries; volatile-lru or volatile-lfu evicts entries only",
         );
     }
 }
-
-const RANDOM: &str = "allkeys-random";

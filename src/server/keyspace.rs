@@ -13,7 +13,7 @@ use super::api::io::Io;
 use super::api::key::{Content, Key, Mode, ValueType};
 use super::api::string::{BorrowedString, OwnedString};
 use super::entry_type::{ENTRY_TYPE, StoredEntry};
-use super::namespace_type::{NAMESPACE_TYPE, into_value};
+use super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::runtime;
 use crate::core::entry::{Entry, Mark};
 use crate::core::instant::Instant;
@@ -56,13 +56,21 @@ struct NamespaceKey<'a>(TypedKey<'a>);
 
 impl<'a> NamespaceKey<'a> {
     fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Result<Self, Refusal> {
-        TypedKey::open(context, name, mode, (&NAMESPACE_TYPE, "a namespace")).map(NamespaceKey)
+        let key = TypedKey::open(context, name, mode, (&NAMESPACE_TYPE, "a namespace")).map(NamespaceKey)?;
+        if let Some(stored) = key.stored() {
+            stored.meet(context.database(), name.bytes());
+        }
+        Ok(key)
+    }
+
+    fn stored(&self) -> Option<&StoredNamespace> {
+        // SAFETY: a live value of the namespace type. Whoever changes it does so through `change`, and holds
+        // the key exclusively meanwhile.
+        self.0.value.as_ref().map(|value| unsafe { StoredNamespace::from_value(value) })
     }
 
     fn get(&self) -> Option<&Namespace> {
-        // SAFETY: a live value of the namespace type. Whoever changes it does so through `change`, and holds
-        // the key exclusively meanwhile.
-        self.0.value.map(|value| unsafe { value.cast::<Namespace>().as_ref() })
+        self.stored().map(|stored| &stored.namespace)
     }
 
     /// Changes the namespace, which is made anew where it is absent or of another life.
@@ -70,7 +78,7 @@ impl<'a> NamespaceKey<'a> {
         match self.0.value {
             // SAFETY: as in `get`; `change` is pure and calls nobody.
             Some(value) if self.get().is_some_and(|namespace| namespace.incarnation() == incarnation) => {
-                change(unsafe { &mut *value.cast::<Namespace>().as_ptr() });
+                change(unsafe { &mut (*value.cast::<StoredNamespace>().as_ptr()).namespace });
             }
             _ => {
                 let mut namespace = Namespace::starting_at(incarnation, version);
@@ -81,7 +89,7 @@ impl<'a> NamespaceKey<'a> {
     }
 
     fn replace(&mut self, namespace: Namespace) {
-        let value = into_value(namespace);
+        let value = StoredNamespace::new(namespace).into_value();
         // SAFETY: a value of that type, given away.
         unsafe { self.0.key.set_value(&NAMESPACE_TYPE, value) };
         self.0.value = Some(value);

@@ -5,7 +5,7 @@ use redis_module::raw;
 
 use super::api::context::Context;
 use super::api::{log, missing};
-use super::{config, entry_type, events, guard, namespace_type, registration};
+use super::{config, entry_type, events, guard, namespace_type, registration, roster};
 
 /// As `MODULE LIST` shows it, in core's way: major * 10000 + minor * 100 + patch.
 const VERSION: c_int = 100;
@@ -54,5 +54,7 @@ fn register(context: Context<'_>, arguments: c_int) -> Result<(), String> {
     namespace_type::register(context)?;
     registration::register(context)?;
     config::register(context)?;
-    events::subscribe(context)
+    events::subscribe(context)?;
+    roster::start(context);
+    Ok(())
 }

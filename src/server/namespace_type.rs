@@ -1,5 +1,6 @@
 //! The data type of namespaces: the callbacks of `cache-nsp`.
 
+use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use libc::{c_int, c_void};
@@ -11,6 +12,7 @@ use super::api::io::{Digest, Io};
 use super::api::key::ValueType;
 use super::api::string::BorrowedString;
 use super::guard::guarded;
+use super::runtime;
 use crate::core::namespace::Namespace;
 use crate::core::origin::Incarnation;
 use crate::protocol::apply::Effect;
@@ -20,9 +22,41 @@ pub static NAMESPACE_TYPE: ValueType = ValueType::unregistered();
 /// What `TYPE` shows.
 const NAME: &std::ffi::CStr = c"cache-nsp";
 
-/// Gives a namespace to the server, which frees it through the callback below.
-pub fn into_value(namespace: Namespace) -> NonNull<c_void> {
-    NonNull::from(Box::leak(Box::new(namespace))).cast()
+/// A namespace in memory.
+pub struct StoredNamespace {
+    pub namespace: Namespace,
+    /// The database in which the roster has it; none where it does not know it yet.
+    met_in: Cell<Option<i32>>,
+}
+
+impl StoredNamespace {
+    pub fn new(namespace: Namespace) -> Self {
+        StoredNamespace { namespace, met_in: Cell::new(None) }
+    }
+
+    /// Gives it to the server, which frees it through the callback below.
+    pub fn into_value(self) -> NonNull<c_void> {
+        NonNull::from(Box::leak(Box::new(self))).cast()
+    }
+
+    /// # Safety
+    ///
+    /// `value` must be of [`NAMESPACE_TYPE`], and stay unchanged as long as it is borrowed.
+    pub unsafe fn from_value(value: &NonNull<c_void>) -> &StoredNamespace {
+        // SAFETY: the caller's promise.
+        unsafe { value.cast::<StoredNamespace>().as_ref() }
+    }
+
+    /// Enters it into the roster where that does not know it.
+    pub fn meet(&self, database: i32, name: &[u8]) {
+        if self.met_in.replace(Some(database)) != Some(database) {
+            runtime::with(|runtime| runtime.roster.borrow_mut().add(database, name));
+        }
+    }
+
+    pub fn was_met_in(&self, database: i32) -> bool {
+        self.met_in.get() == Some(database)
+    }
 }
 
 /// Registers the type with the server.
@@ -58,7 +92,7 @@ pub fn register(context: Context<'_>) -> Result<(), String> {
 /// `value` must be null or a live value of [`NAMESPACE_TYPE`] that nobody changes for `'a`.
 unsafe fn namespace<'a>(value: *const c_void) -> Option<&'a Namespace> {
     // SAFETY: the caller's promise.
-    unsafe { value.cast::<Namespace>().as_ref() }
+    unsafe { value.cast::<StoredNamespace>().as_ref() }.map(|stored| &stored.namespace)
 }
 
 unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
@@ -77,7 +111,13 @@ unsafe extern "C" fn rdb_load(io: *mut raw::RedisModuleIO, encoding_version: c_i
         let io = unsafe { Io::new(io) };
         let readable = encoding_version == c_int::from(crate::core::origin::ENCODING_VERSION);
         let loaded = io.load().filter(|_| readable).and_then(|bytes| Namespace::decode(bytes.bytes()));
-        loaded.map_or(ptr::null_mut(), |namespace| into_value(namespace).as_ptr())
+        loaded.map_or(ptr::null_mut(), |namespace| {
+            let stored = StoredNamespace::new(namespace);
+            if let (Some(name), Some(database)) = (io.key_name(), io.database()) {
+                stored.meet(database, name.bytes());
+            }
+            stored.into_value().as_ptr()
+        })
     })
 }
 
@@ -99,7 +139,10 @@ unsafe extern "C" fn aof_rewrite(
 unsafe extern "C" fn free(value: *mut c_void) {
     guarded((), || {
         // SAFETY: the server gives back what `into_value` gave it.
-        drop(NonNull::new(value.cast::<Namespace>()).map(|value| unsafe { Box::from_raw(value.as_ptr()) }));
+        drop(
+            NonNull::new(value.cast::<StoredNamespace>())
+                .map(|value| unsafe { Box::from_raw(value.as_ptr()) }),
+        );
     });
 }
 
@@ -126,7 +169,7 @@ unsafe extern "C" fn copy(
             hash.update(part);
         }
         let drawn = hash.finalize().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        into_value(namespace.copied(Incarnation(drawn))).as_ptr()
+        StoredNamespace::new(namespace.copied(Incarnation(drawn))).into_value().as_ptr()
     })
 }
 
@@ -134,7 +177,7 @@ unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
     // SAFETY: the server passes a live value.
     guarded(0, || {
         unsafe { namespace(value) }
-            .map_or(0, |namespace| namespace.heap_bytes().saturating_add(size_of::<Namespace>()))
+            .map_or(0, |namespace| namespace.heap_bytes().saturating_add(size_of::<StoredNamespace>()))
     })
 }
 

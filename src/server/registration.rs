@@ -204,15 +204,13 @@ fn arguments(table: &[Argument], texts: &mut Texts) -> Result<Arguments, String>
             Kind::Counted { word } => Some(self::arguments(&counted(word), texts)?),
             _ => None,
         };
-        let repeats = argument.kind == Kind::Many;
         arguments.list.push(raw::RedisModuleCommandArg {
             name: texts.keep(argument.name)?,
             type_: argument_type(argument),
             key_spec_index: if argument.kind == Kind::Namespace { 0 } else { -1 },
             token: argument.token.map_or(Ok(ptr::null()), |token| texts.keep(token))?,
             summary: texts.keep(argument.summary)?,
-            flags: c_int::from(argument.optional) * raw::REDISMODULE_CMD_ARG_OPTIONAL.cast_signed()
-                | c_int::from(repeats) * raw::REDISMODULE_CMD_ARG_MULTIPLE.cast_signed(),
+            flags: argument_flags(argument),
             subargs: nested.as_mut().map_or(ptr::null_mut(), |nested| nested.list.as_mut_ptr()),
             ..no_argument()
         });
@@ -237,6 +235,12 @@ fn counted(word: &'static str) -> [Argument; 2] {
 fn no_argument() -> raw::RedisModuleCommandArg {
     // SAFETY: all-zero is the server's own notation for "absent" in each of its fields.
     unsafe { std::mem::zeroed() }
+}
+
+fn argument_flags(argument: &Argument) -> c_int {
+    let flag = |applies, flag: u32| if applies { flag.cast_signed() } else { 0 };
+    flag(argument.optional, raw::REDISMODULE_CMD_ARG_OPTIONAL)
+        | flag(argument.kind == Kind::Many, raw::REDISMODULE_CMD_ARG_MULTIPLE)
 }
 
 fn argument_type(argument: &Argument) -> raw::RedisModuleCommandArgType {

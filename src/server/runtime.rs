@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use super::roster::Roster;
 use crate::core::fingerprint::{Fingerprinter, HashKind};
 use crate::core::limits::{Defaults, Limits};
 use crate::core::namespace::Era;
@@ -21,8 +22,11 @@ pub struct Runtime {
     pub limits: Cell<Limits>,
     pub defaults: Defaults,
     pub apply_from_clients: Cell<bool>,
-    /// Whether core evicts at random, as far as was noticed.
-    pub random_eviction: Cell<bool>,
+    /// Whether core evicts any key by how it is used: `allkeys-lru`, `allkeys-lfu`.
+    pub eviction_by_use: Cell<bool>,
+    /// Whether core evicts any key at random.
+    pub eviction_at_random: Cell<bool>,
+    pub roster: RefCell<Roster>,
 }
 
 thread_local! {

@@ -3,80 +3,66 @@
 use std::cmp::Ordering;
 
 use super::fault::{BadJson, Fault};
+use super::tape::{Span, Texts};
 
 /// A member of an object that is still being read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member {
-    /// The first eight bytes of the name, to compare most names by one number.
+    /// The beginning of the name, see [`prefix`].
     prefix: u64,
-    name: Name,
-    /// The offset of the name in the input.
-    pub offset: u32,
+    /// The characters of the name: without quotes, escapes resolved.
+    name: Span,
     /// The token of the name.
     pub token: u32,
+    /// Where the name stands in the input.
+    pub offset: u32,
 }
 
-/// Where the characters of a member name stand, without quotes and with escapes resolved.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Name {
-    /// In the input.
-    Plain { start: u32, end: u32 },
-    /// Beside it, since escapes had to be resolved.
-    Decoded { start: u32, end: u32 },
-}
+impl Member {
+    /// The member with the given `name`, `token` and `offset`.
+    pub fn new(name: Span, token: u32, offset: u32, texts: Texts) -> Self {
+        Member { prefix: prefix(name, texts), name, token, offset }
+    }
 
-/// What the two kinds of [`Name`] refer to.
-#[derive(Clone, Copy)]
-pub(super) struct Names<'a> {
-    pub input: &'a [u8],
-    pub decoded: &'a [u8],
-}
-
-impl<'a> Names<'a> {
-    /// The characters of a name, in UTF-8.
-    fn text(self, name: Name) -> &'a [u8] {
-        match name {
-            Name::Plain { start, end } => &self.input[start as usize..end as usize],
-            Name::Decoded { start, end } => &self.decoded[start as usize..end as usize],
+    /// Which of two members of an object comes first.
+    pub fn order(&self, other: &Member, texts: Texts) -> Ordering {
+        // The rest is spared to most comparisons, and kept out of the way of the sorting.
+        if self.prefix != other.prefix {
+            self.prefix.cmp(&other.prefix)
+        } else {
+            utf16_order(texts.get(self.name), texts.get(other.name))
         }
     }
 
-    /// The member with the given name, the offset of the name in the input, and its token.
-    pub fn member(self, name: Name, offset: u32, token: u32) -> Member {
-        Member { prefix: prefix(self.text(name)), name, offset, token }
-    }
-
-    /// Which of two members comes first.
-    pub fn order(self, a: &Member, b: &Member) -> Ordering {
-        a.prefix.cmp(&b.prefix).then_with(|| utf16_order(self.text(a.name), self.text(b.name)))
-    }
-
-    /// Sorts the members of one object. Fails if two have the same name, with the first of those that
-    /// repeat an earlier one.
-    pub fn sort(self, members: &mut [Member]) -> Result<(), BadJson> {
-        members.sort_unstable_by(|a, b| self.order(a, b).then(a.offset.cmp(&b.offset)));
-        let repeats = members.windows(2).filter_map(|pair| match pair {
-            [a, b] if self.order(a, b).is_eq() => Some(b),
-            _ => None,
-        });
-        match repeats.min_by_key(|member| member.offset) {
-            None => Ok(()),
-            Some(member) => Err(self.duplicate(member)),
-        }
-    }
-
-    /// The refusal of a member whose name the object already has.
-    pub fn duplicate(self, member: &Member) -> BadJson {
-        Fault::DuplicateName(self.text(member.name).into()).at(member.offset as usize)
+    /// The refusal of this member because the object already has its name.
+    pub fn duplicate(&self, texts: Texts) -> BadJson {
+        Fault::DuplicateName(texts.get(self.name).into()).at(self.offset as usize)
     }
 }
 
-/// The first eight bytes of a name as a number that orders like the name; shorter names are padded
-/// with zeros, so that equal numbers say nothing.
-fn prefix(name: &[u8]) -> u64 {
-    let number = match name.first_chunk::<8>() {
-        Some(bytes) => u64::from_be_bytes(*bytes),
-        None => name.iter().rev().fold(0, |number, &byte| number >> 8 | u64::from(byte) << 56),
+/// Sorts the members of one object. If two have the same name, fails with the first of those that
+/// repeat an earlier one.
+pub(super) fn sort(members: &mut [Member], texts: Texts) -> Result<(), BadJson> {
+    members.sort_unstable_by(|a, b| a.order(b, texts).then_with(|| a.offset.cmp(&b.offset)));
+    let repeated = members.windows(2).filter_map(|pair| match pair {
+        [a, b] if a.order(b, texts).is_eq() => Some(b),
+        _ => None,
+    });
+    match repeated.min_by_key(|member| member.offset) {
+        None => Ok(()),
+        Some(member) => Err(member.duplicate(texts)),
+    }
+}
+
+/// The first eight bytes of a name as a number: if two names have different numbers, they are in that
+/// order. Shorter names are padded with zeros.
+fn prefix(name: Span, texts: Texts) -> u64 {
+    let number = match texts.from(name.start).first_chunk::<8>() {
+        // What follows a shorter name is read with it, and then cut off.
+        Some(bytes) => {
+            u64::from_be_bytes(*bytes) & !u64::MAX.checked_shr(name.len().saturating_mul(8)).unwrap_or(0)
+        }
+        None => texts.get(name).iter().rev().fold(0, |number, &byte| number >> 8 | u64::from(byte) << 56),
     };
     if number & 0x8080_8080_8080_8080 == 0 {
         number
@@ -86,6 +72,7 @@ fn prefix(name: &[u8]) -> u64 {
 }
 
 /// The order of two UTF-8 texts by their UTF-16 code units.
+#[inline(never)]
 fn utf16_order(a: &[u8], b: &[u8]) -> Ordering {
     // Names may be long and begin alike: look at sixteen bytes at a time.
     const STEP: usize = 16;

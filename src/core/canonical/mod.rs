@@ -29,7 +29,7 @@ pub use fault::{BadJson, Fault};
 
 use members::Member;
 use scan::{Open, Scanner};
-use tape::Tape;
+use tape::{Tape, Texts};
 
 /// How many arrays and objects may be open at once.
 pub const MAX_DEPTH: usize = 128;
@@ -46,6 +46,7 @@ pub const RETAINED_BYTES: usize = 512 << 10;
 #[derive(Debug, Default)]
 pub struct Canonicalizer {
     tape: Tape,
+    respelled: Vec<u8>,
     members: Vec<Member>,
     open: Vec<Open>,
 }
@@ -67,7 +68,7 @@ impl Canonicalizer {
     pub fn append(&mut self, json: &[u8], out: &mut Vec<u8>) -> Result<(), BadJson> {
         let scanned = self.scan(json);
         if scanned.is_ok() {
-            self.tape.emit(json, out);
+            self.tape.emit(Texts { input: json, respelled: &self.respelled }, out);
         }
         self.give_back();
         scanned
@@ -82,11 +83,19 @@ impl Canonicalizer {
         // reads up to the first that is not, for a fault before that one comes first.
         let utf8_end = str::from_utf8(json).map_or_else(|fault| fault.valid_up_to(), str::len);
         self.tape.clear();
+        self.respelled.clear();
         self.members.clear();
         self.open.clear();
-        let (tape, members, open) = (&mut self.tape, &mut self.members, &mut self.open);
-        let scanned = Scanner { input: &json[..utf8_end], at: 0, deviations: 0, tape, members, open }.scan();
-        match scanned {
+        let mut scanner = Scanner {
+            input: &json[..utf8_end],
+            at: 0,
+            deviations: 0,
+            tape: &mut self.tape,
+            respelled: &mut self.respelled,
+            members: &mut self.members,
+            open: &mut self.open,
+        };
+        match scanner.scan() {
             Err(fault) if fault.offset < utf8_end => Err(fault),
             _ if utf8_end < json.len() => Err(Fault::NotUtf8.at(utf8_end)),
             scanned => scanned,
@@ -96,6 +105,7 @@ impl Canonicalizer {
     /// Keeps no more memory than [`RETAINED_BYTES`] in each buffer.
     fn give_back(&mut self) {
         self.tape.give_back();
+        give_back(&mut self.respelled);
         give_back(&mut self.members);
     }
 }

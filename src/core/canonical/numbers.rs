@@ -4,6 +4,8 @@
 //! that. An integer literal keeps its digits: within ±(2^53-1) they are what ECMAScript would spell,
 //! and beyond, where doubles have gaps, two integers must not become one.
 
+use std::ops::Range;
+
 use super::fault::{BadJson, Fault, unexpected};
 
 /// Reads the number that begins at `start` and returns the offset behind it. If its spelling is not
@@ -11,23 +13,51 @@ use super::fault::{BadJson, Fault, unexpected};
 ///
 /// Fails for what is not a number by RFC 8259, 6, and for what overflows a double or underflows to zero.
 pub(super) fn scan(input: &[u8], start: usize, respelled: &mut Vec<u8>) -> Result<usize, BadJson> {
-    let literal = Literal::read(input, start)?;
-    if literal.is_integer() {
-        if literal.text == b"-0" {
-            respelled.push(b'0');
-        }
-    } else if !literal.is_short_decimal() {
-        let value = literal.double(respelled).map_err(|fault| fault.at(start))?;
-        let mut buffer = ryu_js::Buffer::new();
-        let canonical = buffer.format_finite(value).as_bytes();
-        if literal.text != canonical {
-            respelled.extend_from_slice(canonical);
-        }
+    let integer_start = start + usize::from(input.get(start) == Some(&b'-'));
+    let integer_end = end_of_digits(input, integer_start)?;
+    if integer_end > integer_start + 1 && input[integer_start] == b'0' {
+        return Err(unexpected(input, integer_start + 1, "no digit after a leading zero"));
     }
-    Ok(start + literal.text.len())
+    if let Some(b'.' | b'e' | b'E') = input.get(integer_end) {
+        return scan_double(input, start, integer_start..integer_end, respelled);
+    }
+    if &input[start..integer_end] == b"-0" {
+        respelled.push(b'0');
+    }
+    Ok(integer_end)
 }
 
-/// A number as it is spelled, cut into its parts.
+/// Reads the rest of a number that begins at `start`, whose digits before the point or exponent are
+/// those in `integer`.
+fn scan_double(
+    input: &[u8],
+    start: usize,
+    integer: Range<usize>,
+    respelled: &mut Vec<u8>,
+) -> Result<usize, BadJson> {
+    let mut end = integer.end;
+    let mut fraction = end..end;
+    if input.get(end) == Some(&b'.') {
+        fraction = end + 1..end_of_digits(input, end + 1)?;
+        end = fraction.end;
+    }
+    let mut exponent = end..end;
+    if let Some(b'e' | b'E') = input.get(end) {
+        let signed = matches!(input.get(end + 1), Some(b'+' | b'-'));
+        exponent = end + 1..end_of_digits(input, end + 1 + usize::from(signed))?;
+        end = exponent.end;
+    }
+    let literal = Literal {
+        text: &input[start..end],
+        integer: &input[integer],
+        fraction: &input[fraction],
+        exponent: &input[exponent],
+    };
+    literal.respell(respelled).map_err(|fault| fault.at(start))?;
+    Ok(end)
+}
+
+/// A number with a fraction or an exponent as it is spelled, cut into its parts.
 struct Literal<'a> {
     text: &'a [u8],
     /// The digits before the point.
@@ -38,36 +68,18 @@ struct Literal<'a> {
     exponent: &'a [u8],
 }
 
-impl<'a> Literal<'a> {
-    /// Cuts the number at `start` along the grammar of RFC 8259, 6.
-    fn read(input: &'a [u8], start: usize) -> Result<Self, BadJson> {
-        let integer_start = start + usize::from(input.get(start) == Some(&b'-'));
-        let integer_end = end_of_digits(input, integer_start)?;
-        if integer_end - integer_start > 1 && input[integer_start] == b'0' {
-            return Err(unexpected(input, integer_start + 1, "no digit after a leading zero"));
+impl Literal<'_> {
+    /// Appends the canonical spelling to `respelled`, if it differs from this one.
+    fn respell(&self, respelled: &mut Vec<u8>) -> Result<(), Fault> {
+        if !self.is_short_decimal() {
+            let value = self.double(respelled)?;
+            let mut buffer = ryu_js::Buffer::new();
+            let canonical = buffer.format_finite(value).as_bytes();
+            if self.text != canonical {
+                respelled.extend_from_slice(canonical);
+            }
         }
-        let mut end = integer_end;
-        let fraction_start = integer_end + usize::from(input.get(end) == Some(&b'.'));
-        if fraction_start > end {
-            end = end_of_digits(input, fraction_start)?;
-        }
-        let fraction_end = end;
-        let mut exponent_start = end;
-        if let Some(b'e' | b'E') = input.get(end) {
-            exponent_start = end + 1;
-            let signed = matches!(input.get(exponent_start), Some(b'+' | b'-'));
-            end = end_of_digits(input, exponent_start + usize::from(signed))?;
-        }
-        Ok(Literal {
-            text: &input[start..end],
-            integer: &input[integer_start..integer_end],
-            fraction: &input[fraction_start..fraction_end],
-            exponent: &input[exponent_start..end],
-        })
-    }
-
-    fn is_integer(&self) -> bool {
-        self.fraction.is_empty() && self.exponent.is_empty()
+        Ok(())
     }
 
     /// Whether the literal is a decimal that is certainly canonical as it stands, which spares most

@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 
 use super::MAX_DEPTH;
 use super::fault::{BadJson, Fault, unexpected};
-use super::members::{Member, Name, Names};
-use super::tape::{Kind, Tape};
-use super::{numbers, strings};
+use super::members::{self, Member};
+use super::numbers;
+use super::strings;
+use super::tape::{Kind, Span, Tape, Texts};
 
 /// A container that is still being read.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,8 @@ pub(super) struct Scanner<'a> {
     /// a string or number, by members out of order. What was read without a new deviation is canonical.
     pub deviations: u32,
     pub tape: &'a mut Tape,
+    /// Canonical spellings of what the input spells otherwise, and decoded member names.
+    pub respelled: &'a mut Vec<u8>,
     /// The members of all open objects, the innermost object's last.
     pub members: &'a mut Vec<Member>,
     /// The open containers, the innermost last.
@@ -49,10 +52,8 @@ impl Scanner<'_> {
         loop {
             let mut complete = self.begin_value()?;
             while complete {
-                if self.open.is_empty() {
-                    return self.end_of_text();
-                }
-                complete = self.end_value()?;
+                let Some(&open) = self.open.last() else { return self.end_of_text() };
+                complete = self.end_value(open)?;
             }
         }
     }
@@ -62,22 +63,31 @@ impl Scanner<'_> {
     fn begin_value(&mut self) -> Result<bool, BadJson> {
         let next = self.peek();
         let start = self.at;
-        let respelled = self.tape.respelled.len();
+        let respelled = self.respelled.len();
         match next {
-            Some(b'"') => self.at = strings::scan(self.input, start, &mut self.tape.respelled)?.end,
-            Some(b'-' | b'0'..=b'9') => self.at = numbers::scan(self.input, start, &mut self.tape.respelled)?,
+            Some(b'"') => self.at = self.string(start)?,
+            Some(b'-' | b'0'..=b'9') => self.at = numbers::scan(self.input, start, self.respelled)?,
             Some(b'{') => return self.begin_object(),
             Some(b'[') => return self.begin_array(),
             _ => self.word()?,
         }
-        if self.tape.respelled.len() == respelled {
-            self.tape.push(Kind::Verbatim, position(start), position(self.at));
+        let span = if self.respelled.len() == respelled {
+            self.verbatim(start)
         } else {
             self.deviations += 1;
-            let end = position(self.tape.respelled.len());
-            self.tape.push(Kind::Respelled, position(respelled), end);
-        }
+            self.respelled(respelled)
+        };
+        self.tape.push(Kind::Text, span);
         Ok(true)
+    }
+
+    /// Reads the string that begins at `start`; returns the offset behind it.
+    #[inline]
+    fn string(&mut self, start: usize) -> Result<usize, BadJson> {
+        match strings::scan_plain(self.input, start) {
+            Some(end) => Ok(end),
+            None => strings::scan(self.input, start, self.respelled),
+        }
     }
 
     /// Reads `null`, `true` or `false`.
@@ -121,40 +131,39 @@ impl Scanner<'_> {
             in_order: true,
             member_deviations: self.deviations,
         });
-        // Where its children are is known when it is closed.
-        self.tape.push(kind, 0, 0);
+        self.tape.open(kind);
         self.at += 1;
         Ok(())
     }
 
     /// Reads what follows a value in a container: a comma and, in an object, the next name (`false`: a
     /// value comes next); or the closing bracket (`true`: the container is complete).
-    fn end_value(&mut self) -> Result<bool, BadJson> {
-        let Some(open) = self.open.last().copied() else { return Ok(true) };
+    fn end_value(&mut self, open: Open) -> Result<bool, BadJson> {
         if open.kind == Kind::Object {
             self.end_member(open);
         }
         match (self.peek(), open.kind) {
-            (Some(b','), kind) => {
+            (Some(b','), Kind::Object) => {
                 self.at += 1;
-                if kind == Kind::Object {
-                    self.peek();
-                    self.name("a member name")?;
-                }
+                self.peek();
+                self.name("a member name").map(|()| false)
+            }
+            (Some(b','), _) => {
+                self.at += 1;
                 Ok(false)
             }
-            (Some(b']'), Kind::Array) | (Some(b'}'), Kind::Object) => self.close().map(|()| true),
-            (_, Kind::Array) => Err(unexpected(self.input, self.at, "',' or ']'")),
-            (_, _) => Err(unexpected(self.input, self.at, "',' or '}'")),
+            (Some(b'}'), Kind::Object) | (Some(b']'), Kind::Array) => self.close().map(|()| true),
+            (_, Kind::Object) => Err(unexpected(self.input, self.at, "',' or '}'")),
+            (_, _) => Err(unexpected(self.input, self.at, "',' or ']'")),
         }
     }
 
     /// Makes one token of a member that is canonical as it stands.
     fn end_member(&mut self, open: Open) {
-        if let Some(member) = self.members.last()
+        if let Some(&member) = self.members.last()
             && self.deviations == open.member_deviations
         {
-            self.tape.collapse(member.token, member.offset, position(self.at));
+            self.tape.collapse(member.token, self.verbatim(member.offset as usize));
         }
     }
 
@@ -163,14 +172,14 @@ impl Scanner<'_> {
         self.at += 1;
         let Some(open) = self.open.pop() else { return Ok(()) };
         if self.deviations == open.deviations {
-            self.tape.collapse(open.token, open.offset, position(self.at));
+            self.tape.collapse(open.token, self.verbatim(open.offset as usize));
+        } else if open.in_order {
+            self.tape.close(open.token, None);
         } else {
+            let texts = Texts { input: self.input, respelled: self.respelled };
             let members = &mut self.members[open.members as usize..];
-            if !open.in_order {
-                Names { input: self.input, decoded: &self.tape.respelled }.sort(members)?;
-            }
-            let order = (!open.in_order).then_some(&*members);
-            self.tape.close(open.token, order);
+            members::sort(members, texts)?;
+            self.tape.close(open.token, Some(members));
         }
         self.members.truncate(open.members as usize);
         Ok(())
@@ -184,51 +193,54 @@ impl Scanner<'_> {
         }
         let deviations = self.deviations;
         let token = self.tape.end();
-        let respelled = self.tape.respelled.len();
-        let string = strings::scan(self.input, start, &mut self.tape.respelled)?;
-        self.at = string.end;
+        let characters = match strings::scan_plain(self.input, start) {
+            Some(end) if self.input.get(end) == Some(&b':') => {
+                self.at = end + 1;
+                self.tape.push(Kind::Name, self.verbatim(start));
+                Span { start: position(start + 1), end: position(end - 1) }
+            }
+            _ => self.unusual_name(start)?,
+        };
+        self.begin_member(characters, start, token, deviations)
+    }
+
+    /// Reads a name with escapes in it, or with white space between it and the colon. Returns where its
+    /// characters stand.
+    fn unusual_name(&mut self, start: usize) -> Result<Span, BadJson> {
+        let respelled = self.respelled.len();
+        let end = strings::scan(self.input, start, self.respelled)?;
+        self.at = end;
         if self.peek() != Some(b':') {
             return Err(unexpected(self.input, self.at, "':'"));
         }
-        if self.tape.respelled.len() > respelled {
-            self.deviations += 1;
-        } else if self.at > string.end {
-            self.tape.respelled.extend_from_slice(&self.input[start..string.end]);
-        }
         self.at += 1;
-        if self.deviations == deviations {
-            self.tape.push(Kind::VerbatimName, position(start), position(self.at));
+        if self.respelled.len() > respelled || self.at > end + 1 {
+            self.deviations += 1;
+            if self.respelled.len() == respelled {
+                self.respelled.extend_from_slice(&self.input[start..end]);
+            }
+            self.respelled.push(b':');
+            self.tape.push(Kind::Name, self.respelled(respelled));
         } else {
-            self.tape.respelled.push(b':');
-            let end = position(self.tape.respelled.len());
-            self.tape.push(Kind::RespelledName, position(respelled), end);
+            self.tape.push(Kind::Name, self.verbatim(start));
         }
-        let name = self.decoded_name(start, &string)?;
-        self.begin_member(name, start, token, deviations)
-    }
-
-    /// Where the characters of a name stand that was read as `string` from `start` on.
-    fn decoded_name(&mut self, start: usize, string: &strings::ScannedString) -> Result<Name, BadJson> {
-        if !string.escaped {
-            return Ok(Name::Plain { start: position(start + 1), end: position(string.end - 1) });
-        }
-        let decoded = position(self.tape.respelled.len());
-        strings::decode(self.input, start, string.end, &mut self.tape.respelled)?;
-        Ok(Name::Decoded { start: decoded, end: position(self.tape.respelled.len()) })
+        let decoded = self.respelled.len();
+        strings::decode(self.input, start, end, self.respelled)?;
+        Ok(self.respelled(decoded))
     }
 
     /// Notes a member of the innermost object, and whether it comes in order.
-    fn begin_member(&mut self, name: Name, start: usize, token: u32, deviations: u32) -> Result<(), BadJson> {
-        let names = Names { input: self.input, decoded: &self.tape.respelled };
-        let member = names.member(name, position(start), token);
+    fn begin_member(&mut self, name: Span, start: usize, token: u32, deviations: u32) -> Result<(), BadJson> {
+        let texts = Texts { input: self.input, respelled: self.respelled };
+        self.members.push(Member::new(name, token, position(start), texts));
         let Some(open) = self.open.last_mut() else { return Ok(()) };
         open.member_deviations = deviations;
         if open.in_order
-            && let Some(previous) = self.members[open.members as usize..].last()
+            && let [.., previous, member] = &self.members[open.members as usize..]
         {
-            match names.order(previous, &member) {
+            match previous.order(member, texts) {
                 Ordering::Less => {}
-                Ordering::Equal => return Err(names.duplicate(&member)),
+                Ordering::Equal => return Err(member.duplicate(texts)),
                 Ordering::Greater => {
                     // This is the object's deviation, not the member's.
                     open.in_order = false;
@@ -237,7 +249,6 @@ impl Scanner<'_> {
                 }
             }
         }
-        self.members.push(member);
         Ok(())
     }
 
@@ -251,17 +262,30 @@ impl Scanner<'_> {
 
     /// Steps over white space (RFC 8259, 2) to the next byte, which is returned but not stepped over.
     fn peek(&mut self) -> Option<u8> {
-        let start = self.at;
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.input.get(self.at) {
-            self.at += 1;
+        match self.input.get(self.at) {
+            Some(b' ' | b'\n' | b'\r' | b'\t') => {}
+            next => return next.copied(),
         }
-        self.deviations += u32::from(self.at > start);
+        self.deviations += 1;
+        let rest = &self.input[self.at..];
+        self.at += rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
         self.input.get(self.at).copied()
+    }
+
+    /// What was read since the offset `start`.
+    fn verbatim(&self, start: usize) -> Span {
+        Span { start: position(start), end: position(self.at) }
+    }
+
+    /// What was spelled anew since `respelled` held `start` bytes.
+    fn respelled(&self, start: usize) -> Span {
+        let behind = self.input.len();
+        Span { start: position(behind + start), end: position(behind + self.respelled.len()) }
     }
 }
 
-/// An offset as it is kept on the tape. Nothing is lost: the input is at most [`super::MAX_BYTES`] long,
-/// and no spelling and decoding together make eight times as much of it.
+/// An offset as it is kept in a [`Span`]. Nothing is lost: the input is at most
+/// [`super::MAX_BYTES`] long, and what is spelled anew at most six times as long.
 fn position(offset: usize) -> u32 {
     offset as u32
 }

@@ -2,28 +2,34 @@
 
 use super::fault::{BadJson, Fault, unexpected};
 
-/// A string that was read.
-pub(super) struct ScannedString {
-    /// The offset behind the closing quote.
-    pub end: usize,
-    /// Whether any escape stands in it, so that its bytes are not its characters.
-    pub escaped: bool,
+/// Reads the string whose opening quote is at `start`, if no escape stands in it, and returns the
+/// offset behind its closing quote. Such a string is canonical as it is.
+#[inline]
+pub(super) fn scan_plain(input: &[u8], start: usize) -> Option<usize> {
+    let at = end_of_plain_run(input, start + 1);
+    (input.get(at) == Some(&b'"')).then_some(at + 1)
 }
 
-/// Reads the string whose opening quote is at `start`. If its spelling is not the canonical one, the
-/// canonical one, quotes included, is appended to `respelled`; else nothing is.
+/// Reads any string, whose opening quote is at `start`, and returns the offset behind its closing
+/// quote. If its spelling is not the canonical one, the canonical one, quotes included, is appended to
+/// `respelled`; else nothing is.
 ///
 /// `input` must be UTF-8. Fails for a string without an end, a control character that is not
 /// escaped, an unknown escape and half of a surrogate pair.
-pub(super) fn scan(input: &[u8], start: usize, respelled: &mut Vec<u8>) -> Result<ScannedString, BadJson> {
-    let mut at = start + 1;
-    let mut escaped = false;
+pub(super) fn scan(input: &[u8], start: usize, respelled: &mut Vec<u8>) -> Result<usize, BadJson> {
     // What stands before this offset is already in `respelled`, once anything had to be respelled.
     let mut copied = start;
+    let mut at = start + 1;
     loop {
         at = end_of_plain_run(input, at);
         match input.get(at) {
             Some(b'"') => break,
+            // Of the short escapes all but this one are canonical.
+            Some(b'\\')
+                if matches!(input.get(at + 1), Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't')) =>
+            {
+                at += 2;
+            }
             Some(b'\\') => {
                 let escape = Escape::read(input, at)?;
                 let mut spelling = [0; LONGEST_SPELLING];
@@ -33,7 +39,6 @@ pub(super) fn scan(input: &[u8], start: usize, respelled: &mut Vec<u8>) -> Resul
                     respelled.extend_from_slice(canonical);
                     copied = escape.end;
                 }
-                escaped = true;
                 at = escape.end;
             }
             Some(&control) => return Err(Fault::ControlCharacter(control).at(at)),
@@ -44,7 +49,7 @@ pub(super) fn scan(input: &[u8], start: usize, respelled: &mut Vec<u8>) -> Resul
     if copied > start {
         respelled.extend_from_slice(&input[copied..end]);
     }
-    Ok(ScannedString { end, escaped })
+    Ok(end)
 }
 
 /// Appends to `plain` the characters of a string that was read before, its escapes resolved, without
@@ -173,7 +178,7 @@ fn mark_special(bytes: u64) -> u64 {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // A byte below `limit` borrows from its own high bit, unless that was set to begin with.
     let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-    let quote = below(bytes ^ ONES * u64::from(b'"'), 1);
-    let backslash = below(bytes ^ ONES * u64::from(b'\\'), 1);
+    let quote = below(bytes ^ (ONES * u64::from(b'"')), 1);
+    let backslash = below(bytes ^ (ONES * u64::from(b'\\')), 1);
     (quote | backslash | below(bytes, 0x20)) & HIGH
 }

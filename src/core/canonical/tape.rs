@@ -3,43 +3,71 @@
 use super::give_back;
 use super::members::Member;
 
+/// A piece of text: `start..end` of the input followed by what was spelled anew, see [`Texts`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    pub fn len(self) -> u32 {
+        self.end - self.start
+    }
+}
+
+/// What a [`Span`] refers to.
+#[derive(Clone, Copy)]
+pub(super) struct Texts<'a> {
+    pub input: &'a [u8],
+    pub respelled: &'a [u8],
+}
+
+impl<'a> Texts<'a> {
+    /// The bytes of a span.
+    pub fn get(self, span: Span) -> &'a [u8] {
+        &self.from(span.start)[..span.len() as usize]
+    }
+
+    /// All bytes from `start` on, to the end of the input if `start` is in that.
+    pub fn from(self, start: u32) -> &'a [u8] {
+        let start = start as usize;
+        match start.checked_sub(self.input.len()) {
+            None => &self.input[start..],
+            Some(start) => &self.respelled[start..],
+        }
+    }
+}
+
 /// What a text was read into: a tree without pointers.
 ///
 /// What is canonical as it stands in the input is one token, however much it holds. So a text that
 /// is canonical altogether ends as a single token, and writing it out is one copy.
 #[derive(Debug, Default)]
 pub(super) struct Tape {
-    pub tokens: Vec<Token>,
-    /// Canonical spellings of what the input spells otherwise, and decoded member names.
-    pub respelled: Vec<u8>,
+    tokens: Vec<Token>,
     /// The containers that are being written.
     parents: Vec<u32>,
 }
 
 /// A value; or the name of a member, which the token of its value follows; or a name and value in one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Token {
-    pub kind: Kind,
-    /// Where the text of the token begins in the input or among the respelled; for a container, the
-    /// token of its first child.
-    pub start: u32,
-    /// The end of that; for a container, the token behind the last that is in it.
-    pub end: u32,
+struct Token {
+    kind: Kind,
+    /// The canonical text of the token; for a container, its children: the token of the one that is
+    /// written first, and the token behind the last that is in it.
+    span: Span,
     /// Of a value: the token of the sibling that is written next. The last one of a container has
-    /// the container's `end` here.
-    pub next: u32,
+    /// the end of the container here.
+    next: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A value, or a whole member, that is canonical as it stands in the input.
-    Verbatim,
-    /// A value that was spelled anew.
-    Respelled,
-    /// A member's name and its colon, canonical as they stand in the input.
-    VerbatimName,
-    /// A member's name and its colon, spelled anew.
-    RespelledName,
+    /// A value, or a whole member.
+    Text,
+    /// A member's name and its colon.
+    Name,
     Array,
     Object,
 }
@@ -52,16 +80,14 @@ impl Kind {
 }
 
 impl Tape {
-    /// Makes room for another text.
+    /// Forgets what was read.
     pub fn clear(&mut self) {
         self.tokens.clear();
-        self.respelled.clear();
     }
 
     /// Keeps no more memory than is sensible from one text to the next.
     pub fn give_back(&mut self) {
         give_back(&mut self.tokens);
-        give_back(&mut self.respelled);
     }
 
     /// The number of the token that is pushed next.
@@ -70,15 +96,15 @@ impl Tape {
     }
 
     /// Appends a token; until told otherwise, the one behind it is written next.
-    pub fn push(&mut self, kind: Kind, start: u32, end: u32) {
+    pub fn push(&mut self, kind: Kind, span: Span) {
         let next = self.end() + 1;
-        self.tokens.push(Token { kind, start, end, next });
+        self.tokens.push(Token { kind, span, next });
     }
 
-    /// Replaces all from `token` on by one token: what they hold is canonical as `input[start..end]`.
-    pub fn collapse(&mut self, token: u32, start: u32, end: u32) {
-        self.tokens.truncate(token as usize);
-        self.push(Kind::Verbatim, start, end);
+    /// Appends a container, which the tokens of its children are to follow.
+    pub fn open(&mut self, kind: Kind) {
+        let first = self.end() + 1;
+        self.push(kind, Span { start: first, end: first });
     }
 
     /// Completes the container at `token`, to which all behind it belong. `order` gives the members of
@@ -87,51 +113,58 @@ impl Tape {
         let end = self.end();
         let mut first = token + 1;
         if let Some(members) = order {
-            let followers = members.iter().skip(1).map(|member| member.token).chain([end]);
-            for (member, follower) in members.iter().zip(followers) {
+            // From the last to the first, each told of the one behind it.
+            first = members.iter().rev().fold(end, |follower, member| {
                 let value = self.value_of(member.token);
                 self.tokens[value as usize].next = follower;
-            }
-            first = members.first().map_or(first, |member| member.token);
+                member.token
+            });
         }
         let container = &mut self.tokens[token as usize];
-        (container.start, container.end, container.next) = (first, end, end);
+        container.span = Span { start: first, end };
+        container.next = end;
     }
 
     /// The token of a member's value: the one behind its name, unless both are one.
     fn value_of(&self, member: u32) -> u32 {
-        match self.tokens[member as usize].kind {
-            Kind::VerbatimName | Kind::RespelledName => member + 1,
-            _ => member,
-        }
+        member + u32::from(self.tokens[member as usize].kind == Kind::Name)
+    }
+
+    /// Replaces all from `token` on by one token, the text of all that they hold.
+    pub fn collapse(&mut self, token: u32, span: Span) {
+        self.tokens.truncate(token as usize);
+        self.push(Kind::Text, span);
     }
 
     /// Appends the canonical form of what was read to `out`.
-    pub fn emit(&mut self, input: &[u8], out: &mut Vec<u8>) {
+    pub fn emit(&mut self, texts: Texts, out: &mut Vec<u8>) {
         self.parents.clear();
         let mut at = 0;
         loop {
             let token = self.tokens[at as usize];
-            let text = token.start as usize..token.end as usize;
-            match token.kind {
-                Kind::Verbatim | Kind::VerbatimName => out.extend_from_slice(&input[text]),
-                Kind::Respelled | Kind::RespelledName => out.extend_from_slice(&self.respelled[text]),
+            let next = match token.kind {
+                Kind::Name => {
+                    out.extend_from_slice(texts.get(token.span));
+                    at += 1;
+                    continue;
+                }
+                Kind::Text => {
+                    out.extend_from_slice(texts.get(token.span));
+                    token.next
+                }
                 Kind::Array | Kind::Object => {
                     out.push(token.kind.brackets().0);
                     self.parents.push(at);
+                    if token.span.start < token.span.end {
+                        at = token.span.start;
+                        continue;
+                    }
+                    token.span.end
                 }
-            }
-            at = match token.kind {
-                Kind::VerbatimName | Kind::RespelledName => at + 1,
-                Kind::Array | Kind::Object if token.start < token.end => token.start,
-                Kind::Array | Kind::Object => match self.close_and_separate(token.end, out) {
-                    Some(next) => next,
-                    None => return,
-                },
-                Kind::Verbatim | Kind::Respelled => match self.close_and_separate(token.next, out) {
-                    Some(next) => next,
-                    None => return,
-                },
+            };
+            match self.close_and_separate(next, out) {
+                Some(next) => at = next,
+                None => return,
             }
         }
     }
@@ -141,7 +174,7 @@ impl Tape {
     fn close_and_separate(&mut self, mut next: u32, out: &mut Vec<u8>) -> Option<u32> {
         while let Some(&parent) = self.parents.last() {
             let parent = self.tokens[parent as usize];
-            if next != parent.end {
+            if next != parent.span.end {
                 out.push(b',');
                 return Some(next);
             }

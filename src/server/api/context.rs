@@ -54,6 +54,12 @@ impl<'a> Context<'a> {
         unsafe { api!(RedisModule_GetSelectedDb(self.as_ptr())) }
     }
 
+    /// Selects a database; whether there is one of that number.
+    pub fn select(self, database: i32) -> bool {
+        // SAFETY: the context is alive.
+        is_ok(unsafe { api!(RedisModule_SelectDb(self.as_ptr(), database)) })
+    }
+
     fn has_flag(self, flag: u32) -> bool {
         // SAFETY: the context is alive.
         let flags = unsafe { api!(RedisModule_GetContextFlags(self.as_ptr())) };

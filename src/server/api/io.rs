@@ -36,16 +36,17 @@ impl Io {
         loaded.filter(|_| !broken)
     }
 
-    /// The name and the database of the key that is being loaded or saved, where the server knows them.
+    /// The name of the key that is being loaded, where the server knows it.
     pub fn key_name<'a>(self) -> Option<BorrowedString<'a>> {
         // SAFETY: the stream is open, and its key name outlives the callback that asks.
         unsafe { BorrowedString::new(api!(RedisModule_GetKeyNameFromIO(self.0))) }
     }
 
-    /// The number of the database that is being loaded or saved.
-    pub fn database(self) -> i32 {
+    /// The number of the database that is being loaded, where the server knows it.
+    pub fn database(self) -> Option<i32> {
         // SAFETY: the stream is open.
-        unsafe { api!(RedisModule_GetDbIdFromIO(self.0)) }
+        let database = unsafe { api!(RedisModule_GetDbIdFromIO(self.0)) };
+        (database >= 0).then_some(database)
     }
 
     /// Writes `command key word ...` to an append-only file.

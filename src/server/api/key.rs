@@ -113,6 +113,16 @@ impl<'a> Key<'a> {
         unsafe { api!(RedisModule_SetAbsExpire(key.as_ptr(), ms)) };
     }
 
+    /// Tells eviction that the key is in use, as strongly as its policy knows.
+    pub fn mark_used(&self) {
+        let Some(key) = self.key else { return };
+        // SAFETY: the key is open. Of the two the server takes the one that its policy goes by.
+        unsafe {
+            api!(RedisModule_SetLRU(key.as_ptr(), 0));
+            api!(RedisModule_SetLFU(key.as_ptr(), libc::c_longlong::from(u8::MAX)));
+        }
+    }
+
     /// Removes the key; whether it was there.
     pub fn delete(&mut self) -> bool {
         // SAFETY: the key is open for writing, or the server refuses.

@@ -10,11 +10,6 @@ pub fn warning(message: &str) {
     write(c"warning", message);
 }
 
-/// Something worth knowing.
-pub fn notice(message: &str) {
-    write(c"notice", message);
-}
-
 fn write(level: &std::ffi::CStr, message: &str) {
     let Ok(message) = CString::new(message) else { return };
     // SAFETY: a context is optional here; the format takes exactly the one string that follows.
