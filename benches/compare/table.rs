@@ -18,14 +18,15 @@ const BARS: [Bar; 2] = [
 ];
 
 /// Says how to read what follows.
-pub fn print_legend(rounds: usize) {
+pub fn print_legend(rounds: usize, placement: &str) {
     println!(
         "Medians of {rounds} rounds (min..max), every workload once a round; ratios are taken within a round."
     );
     println!(
-        "\"by ops\" compares operations a second; \"by CPU\" operations for the same time of the server's processor,"
+        "By ops: operations a second. By CPU: operations for the same time of the server's processor, the figure to"
     );
-    println!("which is the figure to go by where this client is the slower side. More is better in both.");
+    println!("go by where this client is the slower side. More is better in both.");
+    println!("Placement: {placement}.");
 }
 
 /// One table: all ways of asking for the same jobs.
@@ -79,12 +80,12 @@ fn find(series: &[Series], way: Way) -> &Series {
     series.iter().find(|one| one.way == way).expect("all ways are measured")
 }
 
-/// A ratio with its spread, to a length that suits its size.
+/// A ratio with its spread; a small one as its inverse.
 fn ratio(spread: Spread) -> String {
-    let digits = match spread.median {
-        large if large >= 100.0 => 0,
-        small if small < 0.1 => 4,
-        _ => 2,
-    };
-    format!("{:.digits$}x ({:.digits$}..{:.digits$})", spread.median, spread.min, spread.max)
+    let Spread { median, min, max } = spread;
+    if median >= 0.1 {
+        format!("{median:.2}x ({min:.2}..{max:.2})")
+    } else {
+        format!("1/{:.0} (1/{:.0}..1/{:.0})", median.recip(), min.recip(), max.recip())
+    }
 }

@@ -49,7 +49,12 @@ fn run() -> Result<(), Box<dyn Error>> {
     let server = Server::start()?;
     let mut cache = Cache::open(server.port(), "demo")?;
     let folder = Folder::new("result-cache-demo")?;
-    println!("redis-server with the module on port {}; files in {}", server.port(), folder.path().display());
+    println!(
+        "redis-server on port {} (process {}); files in {}",
+        server.port(),
+        server.pid(),
+        folder.path().display()
+    );
     let source = Source::make(folder.path())?;
     println!("source.mp4 is {}\n", source.digest);
 

@@ -55,6 +55,11 @@ impl Server {
         self.port
     }
 
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Waits until the server accepts connections; false if it exited instead.
     fn accepts_connections(&mut self) -> Result<bool, Box<dyn Error>> {
         let started = Instant::now();
