@@ -36,16 +36,15 @@ impl<'a> NamespaceName<'a> {
     }
 
     fn checked(argument: &'a [u8]) -> Option<Self> {
-        let name = within_length(argument)?;
+        let name = of_length(argument)?;
         let well_formed = match HashTag::of(name) {
-            HashTag::None => name.bytes().all(is_name_byte),
+            HashTag::None => is_plain(name),
             HashTag::One { before, tag, after } => {
                 let is_whole_name = before.is_empty() && after.is_empty();
-                let parts_ok = [before, tag, after].iter().all(|part| part.bytes().all(is_name_byte));
-                !tag.is_empty() && !is_whole_name && parts_ok
+                !tag.is_empty() && !is_whole_name && [before, tag, after].into_iter().all(is_plain)
             }
         };
-        (well_formed && !name.starts_with(ENTRY_KEY_PREFIX)).then_some(NamespaceName(name))
+        (well_formed && !name.starts_with(ENTRY_KEY_PREFIX.as_bytes())).then_some(NamespaceName(text(name)?))
     }
 
     pub fn as_str(self) -> &'a str {
@@ -54,24 +53,18 @@ impl<'a> NamespaceName<'a> {
 
     /// Whether the name brings a hash tag of its own, which then also routes its entries.
     fn has_hash_tag(self) -> bool {
-        matches!(HashTag::of(self.0), HashTag::One { .. })
+        matches!(HashTag::of(self.0.as_bytes()), HashTag::One { .. })
     }
 }
 
 impl<'a> OperationName<'a> {
     /// Reads an operation argument; `BADNAME` where it is none.
     pub fn parse(argument: &'a [u8]) -> Result<Self, Refusal> {
-        within_length(argument).filter(|name| name.bytes().all(is_name_byte)).map(OperationName).ok_or_else(
-            || {
-                Refusal::new(
-                    Code::BadName,
-                    format!(
-                        "operation {} is not 1-{MAX_NAME_BYTES} bytes of [A-Za-z0-9_.:/@+-]",
-                        quoted(argument)
-                    ),
-                )
-            },
-        )
+        of_length(argument).filter(|name| is_plain(name)).and_then(text).map(OperationName).ok_or_else(|| {
+            let shown = quoted(argument);
+            let accepted = format!("1-{MAX_NAME_BYTES} bytes of [A-Za-z0-9_.:/@+-]");
+            Refusal::new(Code::BadName, format!("operation {shown} is not {accepted}"))
+        })
     }
 
     pub fn as_str(self) -> &'a str {
@@ -79,48 +72,92 @@ impl<'a> OperationName<'a> {
     }
 }
 
-/// Appends the key of an entry: `result:{ns}:operation:fingerprint`, or `result:ns:operation:fingerprint`
-/// where the namespace has a hash tag of its own. Either way a cluster puts it into the namespace's slot.
-pub fn append_entry_key(
-    namespace: NamespaceName<'_>,
-    operation: OperationName<'_>,
-    fingerprint: &Fingerprint,
-    key: &mut Vec<u8>,
-) {
-    let (open, close): (&[u8], &[u8]) = if namespace.has_hash_tag() { (b"", b":") } else { (b"{", b"}:") };
-    for part in [
-        ENTRY_KEY_PREFIX.as_bytes(),
-        open,
-        namespace.as_str().as_bytes(),
-        close,
-        operation.as_str().as_bytes(),
-        b":",
-        &fingerprint.to_hex(),
-    ] {
-        key.extend_from_slice(part);
+/// The longest entry key: prefix, braces and colons, two names, a fingerprint.
+const MAX_KEY_BYTES: usize = ENTRY_KEY_PREFIX.len() + 4 + 2 * MAX_NAME_BYTES + Fingerprint::HEX_BYTES;
+
+/// The Redis key of an entry: `result:{ns}:operation:fingerprint`, or `result:ns:operation:fingerprint` where the
+/// namespace has a hash tag of its own. Either way a cluster puts it into the namespace's slot.
+///
+/// It lives on the stack, since every lookup makes one.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryKey {
+    bytes: [u8; MAX_KEY_BYTES],
+    length: usize,
+}
+
+impl EntryKey {
+    pub fn new(
+        namespace: NamespaceName<'_>,
+        operation: OperationName<'_>,
+        fingerprint: &Fingerprint,
+    ) -> Self {
+        let mut key = EntryKey { bytes: [0; MAX_KEY_BYTES], length: 0 };
+        let (open, close) = if namespace.has_hash_tag() { ("", ":") } else { ("{", "}:") };
+        for part in [ENTRY_KEY_PREFIX, open, namespace.as_str(), close, operation.as_str(), ":"] {
+            key.push(part.as_bytes());
+        }
+        key.push(&fingerprint.to_hex());
+        key
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        let end = self.length.saturating_add(part.len());
+        if let Some(place) = self.bytes.get_mut(self.length..end) {
+            place.copy_from_slice(part);
+            self.length = end;
+        }
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
-fn within_length(argument: &[u8]) -> Option<&str> {
-    let name = std::str::from_utf8(argument).ok()?;
-    (1..=MAX_NAME_BYTES).contains(&name.len()).then_some(name)
+fn of_length(argument: &[u8]) -> Option<&[u8]> {
+    (1..=MAX_NAME_BYTES).contains(&argument.len()).then_some(argument)
 }
 
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_.:/@+-".contains(&byte)
+fn text(name: &[u8]) -> Option<&str> {
+    std::str::from_utf8(name).ok()
+}
+
+/// Which bytes a name is made of: `[A-Za-z0-9_.:/@+-]`.
+const NAME_BYTES: [bool; 256] = {
+    let mut accepted = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        accepted[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"_.:/@+-";
+    let mut at = 0;
+    while at < others.len() {
+        accepted[others[at] as usize] = true;
+        at += 1;
+    }
+    accepted
+};
+
+fn is_plain(part: &[u8]) -> bool {
+    part.iter().all(|&byte| NAME_BYTES[usize::from(byte)])
 }
 
 /// Where a name carries braces: cut at its first `{` and the first `}` after it, as a cluster does.
 enum HashTag<'a> {
     None,
-    One { before: &'a str, tag: &'a str, after: &'a str },
+    One { before: &'a [u8], tag: &'a [u8], after: &'a [u8] },
 }
 
 impl<'a> HashTag<'a> {
-    fn of(name: &'a str) -> Self {
-        name.split_once('{')
+    fn of(name: &'a [u8]) -> Self {
+        let cut = |bytes: &'a [u8], at: u8| {
+            let place = bytes.iter().position(|&byte| byte == at)?;
+            let (before, after) = bytes.split_at_checked(place)?;
+            Some((before, after.get(1..)?))
+        };
+        cut(name, b'{')
             .and_then(|(before, rest)| {
-                let (tag, after) = rest.split_once('}')?;
+                let (tag, after) = cut(rest, b'}')?;
                 Some(HashTag::One { before, tag, after })
             })
             .unwrap_or(HashTag::None)
@@ -162,14 +199,22 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_entry_key_fits() {
+        let name = "n".repeat(128);
+        let namespace = NamespaceName::parse(name.as_bytes()).expect("a namespace");
+        let operation = OperationName::parse(name.as_bytes()).expect("an operation");
+        let key = EntryKey::new(namespace, operation, &Fingerprint::from_bytes([0; 32]));
+        assert_eq!(key.as_bytes().len(), MAX_KEY_BYTES);
+    }
+
+    #[test]
     fn entry_keys_lie_in_the_slot_of_their_namespace() {
         let key = |namespace: &str| {
             let namespace = NamespaceName::parse(namespace.as_bytes()).expect("a namespace");
             let operation = OperationName::parse(b"add").expect("an operation");
             let fingerprint = Fingerprint::from_hex("ab".repeat(32).as_bytes()).expect("64 digits");
-            let mut key = Vec::new();
-            append_entry_key(namespace, operation, &fingerprint, &mut key);
-            String::from_utf8(key).expect("ASCII")
+            let key = EntryKey::new(namespace, operation, &fingerprint);
+            String::from_utf8(key.as_bytes().to_vec()).expect("ASCII")
         };
         assert_eq!(key("demo"), format!("result:{{demo}}:add:{}", "ab".repeat(32)));
         assert_eq!(key("a{b}c"), format!("result:a{{b}}c:add:{}", "ab".repeat(32)));

@@ -3,7 +3,7 @@
 use super::entry::{Entry, Freshness, Mark};
 use super::fingerprint::Fingerprint;
 use super::instant::Instant;
-use super::name::{NamespaceName, OperationName, append_entry_key};
+use super::name::{EntryKey, NamespaceName, OperationName};
 use super::namespace::Namespace;
 use super::origin::Origin;
 
@@ -17,10 +17,8 @@ pub struct Address<'a> {
 
 impl Address<'_> {
     /// The Redis key of the entry.
-    pub fn key(&self) -> Vec<u8> {
-        let mut key = Vec::with_capacity(352);
-        append_entry_key(self.namespace, self.operation, &self.fingerprint, &mut key);
-        key
+    pub fn key(&self) -> EntryKey {
+        EntryKey::new(self.namespace, self.operation, &self.fingerprint)
     }
 
     pub fn mark(&self) -> Mark {

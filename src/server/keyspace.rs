@@ -56,11 +56,7 @@ struct NamespaceKey<'a>(TypedKey<'a>);
 
 impl<'a> NamespaceKey<'a> {
     fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Result<Self, Refusal> {
-        let key = TypedKey::open(context, name, mode, (&NAMESPACE_TYPE, "a namespace")).map(NamespaceKey)?;
-        if let Some(stored) = key.stored() {
-            stored.meet(context.database(), name.bytes());
-        }
-        Ok(key)
+        TypedKey::open(context, name, mode, (&NAMESPACE_TYPE, "a namespace")).map(NamespaceKey)
     }
 
     fn stored(&self) -> Option<&StoredNamespace> {
@@ -148,7 +144,7 @@ impl<'a> Found<'a> {
         now: Instant,
     ) -> Result<Self, Refusal> {
         let namespace = NamespaceKey::open(context, namespace, Mode::Read)?;
-        let entry = EntryKey::open(context, OwnedString::new(&address.key()).borrow(), Mode::Read)?;
+        let entry = EntryKey::open(context, OwnedString::new(address.key().as_bytes()).borrow(), Mode::Read)?;
         Ok(Found { address, namespace, entry, now })
     }
 
@@ -182,18 +178,22 @@ impl<'a> Found<'a> {
         }
     }
 
+    fn key(&self) -> Cow<'static, [u8]> {
+        self.address.key().as_bytes().to_vec().into()
+    }
+
     /// The stored form of an entry at this address, for an effect.
     pub fn place(&self, incarnation: Incarnation, entry: &Entry<'_>) -> Placed<'static> {
         let mut record = Vec::with_capacity(entry.encoded_len());
         entry.encode(&mut record);
         let origin = Origin::new(self.address.namespace, incarnation, self.address.operation);
-        Placed { key: self.address.key().into(), origin: Cow::Owned(origin), record: record.into() }
+        Placed { key: self.key(), origin: Cow::Owned(origin), record: record.into() }
     }
 
     /// The effect of invalidating what is at this address.
     pub fn invalidation(&self, next: Next, left: Option<Placed<'static>>) -> Effect<'static> {
         Effect::Invalidate {
-            key: self.address.key().into(),
+            key: self.key(),
             incarnation: next.incarnation,
             version: next.version,
             mark: self.address.mark(),
@@ -254,7 +254,10 @@ pub fn carry_out(
         }
         (_, None) => {}
     }
-    if namespace.is_some() {
+    if let Some(namespace) = namespace {
+        if let Some(stored) = namespace.stored() {
+            stored.meet(context.database(), name.bytes());
+        }
         context.signal_modified(name);
     }
     Ok(())

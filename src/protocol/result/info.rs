@@ -53,7 +53,7 @@ pub fn reply<'a>(address: &Address<'_>, state: &State<'a>, now: Instant) -> Repl
     Reply::Map(vec![
         ("state", Reply::bulk(name.as_bytes())),
         ("why", Reply::or_nil(why, |why| Reply::bulk(why.as_bytes()))),
-        ("key", Reply::Bulk(address.key().into())),
+        ("key", Reply::Bulk(address.key().as_bytes().to_vec().into())),
         ("fingerprint", Reply::text(address.fingerprint.to_string())),
         ("version", number(state.version())),
         ("created_ms", Reply::or_nil(entry, |entry| number(entry.created.unix_ms()))),

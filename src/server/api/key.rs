@@ -79,16 +79,14 @@ impl<'a> Key<'a> {
     pub fn content(&self, value_type: &ValueType) -> Content {
         let Some(key) = self.key else { return Content::Nothing };
         let key = key.as_ptr();
-        // SAFETY: the key is open.
+        // SAFETY: the key is open. The type of what is no module's value is null, and ours is not.
         unsafe {
+            if api!(RedisModule_ModuleTypeGetType(key)) == value_type.as_ptr() {
+                let value = api!(RedisModule_ModuleTypeGetValue(key));
+                return NonNull::new(value).map_or(Content::Nothing, Content::Value);
+            }
             match api!(RedisModule_KeyType(key)) as isize {
                 raw::REDISMODULE_KEYTYPE_EMPTY => Content::Nothing,
-                raw::REDISMODULE_KEYTYPE_MODULE
-                    if api!(RedisModule_ModuleTypeGetType(key)) == value_type.as_ptr() =>
-                {
-                    NonNull::new(api!(RedisModule_ModuleTypeGetValue(key)))
-                        .map_or(Content::Nothing, Content::Value)
-                }
                 _ => Content::Other,
             }
         }

@@ -13,7 +13,7 @@ impl Handler for Key {
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let address = call.resolve(&parse(call.arguments, &call.limits)?)?;
-        call.reply(&Reply::bulk(&address.key()));
+        call.reply(&Reply::bulk(address.key().as_bytes()));
         Ok(())
     }
 }
