@@ -47,10 +47,10 @@ lint: prerequisites ## Check format, warnings, documentation and the rules betwe
 	cargo test $(PURE) --test layers
 
 bench: build ## Measure against plain GET and SETEX and a Lua function (ARGS=--quick for a short run)
-	CACHE_MODULE=$(MODULE) cargo bench $(PURE) --bench compare -- $(ARGS)
+	RESULT_CACHE_MODULE=$(MODULE) cargo bench $(PURE) --bench compare -- $(ARGS)
 
 demo: build ffmpeg ## Encode a video with ffmpeg, fail, and find every rendition again
-	CACHE_MODULE=$(MODULE) cargo run $(PURE) --example demo -- $(ARGS)
+	RESULT_CACHE_MODULE=$(MODULE) cargo run $(PURE) --example demo -- $(ARGS)
 
 docs: ## Write docs/commands/ anew from the command table
 	cargo run $(PURE) --example docs

@@ -84,10 +84,10 @@ impl Drop for Server {
     }
 }
 
-/// The module's library: `CACHE_MODULE`, else where `make build` puts it.
+/// The module's library: `RESULT_CACHE_MODULE`, else where `make build` puts it.
 fn module() -> Result<PathBuf, Box<dyn Error>> {
     let built = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/libredis_result_cache.so");
-    let module = env::var_os("CACHE_MODULE").map_or_else(|| built.into(), PathBuf::from);
+    let module = env::var_os("RESULT_CACHE_MODULE").map_or_else(|| built.into(), PathBuf::from);
     module
         .canonicalize()
         .map_err(|e| format!("no module at {} ({e}): `make build` first", module.display()).into())
