@@ -185,13 +185,104 @@ impl<'a> Params<'a> {
 mod tests {
     use super::*;
 
-    fn fingerprint(operation: &str, params: &str, hash: HashKind) -> String {
-        Fingerprinter::new().fingerprint(operation, params.as_bytes(), hash).unwrap().to_string()
+    /// The SHA-256 of `{"operation":"add","params":{"a":1}}`, by `sha256sum`.
+    const ADD: &str = "08d9986d2f11160a87b06e1f7cbb67b6a84e749af87b2425546ad7d8b4082d81";
+
+    fn fingerprint(operation: &str, params: &str) -> Fingerprint {
+        Fingerprinter::new().fingerprint(operation, params.as_bytes(), HashKind::default()).unwrap()
+    }
+
+    fn refusal(argument: &str) -> String {
+        let fingerprint = Params::parse(argument.as_bytes())
+            .and_then(|params| params.resolve("add", HashKind::Sha256, &mut Fingerprinter::new()));
+        fingerprint.unwrap_err().to_string()
     }
 
     #[test]
-    fn a_fingerprint_is_the_hash_of_operation_and_canonical_params() {
-        let expected = "08d9986d2f11160a87b06e1f7cbb67b6a84e749af87b2425546ad7d8b4082d81";
-        assert_eq!(fingerprint("add", r#" { "\u0061" : 1 } "#, HashKind::Sha256), expected);
+    fn every_spelling_has_one_fingerprint() {
+        for params in [r#"{"a":1}"#, r#" { "\u0061" : 1.0 } "#, "{\"a\":10e-1}"] {
+            assert_eq!(fingerprint("add", params).to_string(), ADD);
+        }
+    }
+
+    #[test]
+    fn operation_and_params_both_count() {
+        let all = [
+            fingerprint("add", "1"),
+            fingerprint("add", "\"1\""),
+            fingerprint("add", "[1]"),
+            fingerprint("add2", "1"),
+            fingerprint("Add", "1"),
+            fingerprint("add", "9007199254740992"),
+            fingerprint("add", "9007199254740993"),
+            // No operation has this name, but if one had, it would not be mistaken for other params.
+            fingerprint("add\",\"params\":1}", "1"),
+            fingerprint("add\\\",\\\"params\\\":1}", "1"),
+            Fingerprinter::new().fingerprint("add", b"1", HashKind::Blake3).unwrap(),
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn a_fingerprinter_goes_on_after_a_refusal() {
+        let mut fingerprinter = Fingerprinter::new();
+        assert!(fingerprinter.fingerprint("add", b"{\"a\":1", HashKind::Sha256).is_err());
+        let fingerprint = fingerprinter.fingerprint("add", b"{\"a\":1}", HashKind::Sha256).unwrap();
+        assert_eq!(fingerprint.to_string(), ADD);
+    }
+
+    #[test]
+    fn a_huge_text_leaves_no_huge_buffer() {
+        let mut fingerprinter = Fingerprinter::new();
+        let params = format!("\"{}\"", "a".repeat(4 * canonical::RETAINED_BYTES));
+        fingerprinter.fingerprint("add", params.as_bytes(), HashKind::Blake3).unwrap();
+        assert!(fingerprinter.text.capacity() <= canonical::RETAINED_BYTES);
+    }
+
+    #[test]
+    fn a_fingerprint_is_shown_and_read_as_lower_case_digits() {
+        let fingerprint = fingerprint("add", r#"{"a":1}"#);
+        assert_eq!(&fingerprint.to_hex(), ADD.as_bytes());
+        assert_eq!(format!("{fingerprint:?}"), ADD);
+        assert_eq!(Fingerprint::from_hex(ADD.as_bytes()), Some(fingerprint));
+        assert_eq!(Fingerprint::from_bytes(*fingerprint.as_bytes()), fingerprint);
+        assert_eq!(fingerprint.as_bytes()[..2], [0x08, 0xd9]);
+        for no_fingerprint in [
+            "",
+            "08d9",
+            &ADD[1..],
+            &format!("{ADD}0"),
+            &ADD.to_uppercase(),
+            &ADD.replace('0', "g"),
+            &ADD.replace('0', " "),
+        ] {
+            assert_eq!(Fingerprint::from_hex(no_fingerprint.as_bytes()), None, "{no_fingerprint}");
+        }
+    }
+
+    #[test]
+    fn params_are_a_json_text_or_a_fingerprint() {
+        let argument = format!("fp:{ADD}");
+        let params = Params::parse(argument.as_bytes()).unwrap();
+        assert_eq!(params, Params::Fingerprint(Fingerprint::from_hex(ADD.as_bytes()).unwrap()));
+        let resolved = params.resolve("whatever", HashKind::Blake3, &mut Fingerprinter::new());
+        assert_eq!(resolved.unwrap().to_string(), ADD);
+        // A text is not looked at before it is resolved.
+        assert_eq!(Params::parse(b"{\"a\""), Ok(Params::Json(b"{\"a\"")));
+        let resolved = Params::Json(b"{\"a\":1}").resolve("add", HashKind::Sha256, &mut Fingerprinter::new());
+        assert_eq!(resolved.unwrap().to_string(), ADD);
+    }
+
+    #[test]
+    fn a_refusal_of_params_says_what_is_wrong_and_where() {
+        let form = "is not a fingerprint: fp: takes 64 lower-case hexadecimal digits";
+        assert_eq!(refusal("fp:"), format!("BADPARAMS 'fp:' {form}"));
+        assert_eq!(refusal("fp:08D9"), format!("BADPARAMS 'fp:08D9' {form}"));
+        assert!(refusal(&format!("fp:{ADD}0")).ends_with(form));
+        assert!(refusal(&format!("fp:{} ", &ADD[1..])).ends_with(form));
+        assert_eq!(refusal("FP:08d9"), "BADPARAMS expected a value but found 'F' at byte 0");
+        assert_eq!(refusal(r#"{"a":1,"a":2}"#), "BADPARAMS duplicate member name 'a' at byte 7");
+        assert_eq!(refusal(""), "BADPARAMS expected a value but the text ends at byte 0");
     }
 }
