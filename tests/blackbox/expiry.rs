@@ -128,6 +128,10 @@ fn keepttl_keeps_the_instant_and_nothing_else() {
     cache!(client, "SET", "ns", "op", "{}", "b", "KEEPTTL");
     assert_eq!(ENTRY.expiry(&mut client), LATER);
     assert_eq!(cache!(client, "GET", "ns", "op", "{}"), "b".into());
+    // As in core the key's expiry stays as it is, grace and all; a given GRACE counts from the end of freshness.
+    cache!(client, "SET", "ns", "op", "{}", "c", "PXAT", LATER, "GRACE", 5000);
+    cache!(client, "SET", "ns", "op", "{}", "c", "KEEPTTL");
+    assert_eq!(ENTRY.expiry(&mut client), LATER + 5000);
     cache!(client, "SET", "ns", "op", "{}", "c", "KEEPTTL", "GRACE", 7000);
     assert_eq!(
         ENTRY.expiry(&mut client),

@@ -1,6 +1,6 @@
 //! INFO of an entry: which fields, of which type, and when they are nil.
 
-use crate::harness::{Entry, Server, Value, fingerprint_of, nil, now_ms, wait_until};
+use crate::harness::{Client, Entry, Server, Value, fingerprint_of, nil, now_ms, wait_until};
 use crate::{cache, call};
 
 const FIELDS: &str = "state why key fingerprint version created_ms age_ms fresh_for_ms expires_in_ms bytes stored_bytes \
@@ -124,6 +124,56 @@ fn an_absent_entry_still_has_a_key_and_a_fingerprint() {
         ] {
             assert_eq!(info.field(field), nil(), "{round}: {field}");
         }
+    }
+}
+
+#[test]
+fn why_is_never_a_wrong_reason() {
+    let server = Server::start();
+    let mut client = server.client();
+    let why = |client: &mut Client| {
+        assert_eq!(ENTRY.state(client), "absent");
+        ENTRY.info(client, "why")
+    };
+    assert_eq!(why(&mut client), nil());
+    cache!(client, "SET", "ns", "op", "{}", "r");
+    cache!(client, "INVALIDATE", "ns", "op", "{}");
+    assert_eq!(why(&mut client).text(), "invalidated");
+    // Written again since, it went for another reason: that or none is told.
+    cache!(client, "SET", "ns", "op", "{}", "r", "PX", 20);
+    wait_until("the entry is gone", || ENTRY.state(&mut client) == "absent");
+    for _ in 0..2 {
+        let told = why(&mut client);
+        assert!(told == nil() || told.text() == "expired", "an expired entry is said to be {told:?}");
+        let key = ENTRY.key(&mut client);
+        wait_until("core has removed it", || call!(client, "EXISTS", key) == 0.into());
+    }
+    cache!(client, "SET", "ns", "op", "{}", "r");
+    let key = ENTRY.key(&mut client);
+    call!(client, "DEL", key);
+    assert_eq!(why(&mut client), nil());
+}
+
+#[test]
+fn a_script_reads_it_in_both_protocols() {
+    let server = Server::start();
+    let mut client = server.client();
+    cache!(client, "SET", "ns", "op", "{}", "result", "TAGS", 1, "t");
+    let script = "
+        local flat = redis.call('CACHE.RESULT', 'INFO', KEYS[1], 'op', '{}')
+        redis.setresp(3)
+        local map = redis.call('CACHE.RESULT', 'INFO', KEYS[1], 'op', '{}').map
+        return {#flat, flat[1], flat[2], map.state, map.bytes, map.tags[1]}";
+    let told = call!(client, "EVAL", script, 1, "ns");
+    let expected = [38.into(), "state".into(), "fresh".into(), "fresh".into(), 6.into(), "t".into()];
+    assert_eq!(told.array().iter().map(loosely).collect::<Vec<_>>(), expected);
+}
+
+/// A simple string as a bulk string: scripts do not tell them apart.
+fn loosely(value: &Value) -> Value {
+    match value {
+        Value::Simple(text) => text.as_str().into(),
+        other => other.clone(),
     }
 }
 

