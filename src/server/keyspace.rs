@@ -72,8 +72,8 @@ impl<'a> NamespaceKey<'a> {
     /// Changes the namespace, which is made anew where it is absent or of another life.
     fn change(&mut self, incarnation: Incarnation, version: u64, change: impl FnOnce(&mut Namespace)) {
         match self.0.value {
-            // SAFETY: as in `get`; `change` is pure and calls nobody.
             Some(value) if self.get().is_some_and(|namespace| namespace.incarnation() == incarnation) => {
+                // SAFETY: as in `stored`; `change` is pure and calls nobody.
                 change(unsafe { &mut (*value.cast::<StoredNamespace>().as_ptr()).namespace });
             }
             _ => {

@@ -178,8 +178,8 @@ unsafe extern "C" fn copy(
 }
 
 unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
-    // SAFETY: the server passes a live value.
     guarded(0, || {
+        // SAFETY: the server passes a live value.
         unsafe { namespace(value) }
             .map_or(0, |namespace| namespace.heap_bytes().saturating_add(size_of::<StoredNamespace>()))
     })

@@ -103,7 +103,7 @@ fn lasting(server: &Server) -> BTreeMap<String, String> {
     let soon = now_ms() + 30_000;
     let mut data = digests(server);
     data.retain(|_, told| {
-        let expiry: i64 = told.rsplit(' ').next().unwrap().parse().unwrap();
+        let expiry = told.rsplit(' ').next().and_then(|last| last.parse::<i64>().ok()).expect("an instant");
         expiry == -1 || expiry > soon
     });
     data

@@ -369,7 +369,7 @@ fn quickest(client: &mut Client, what: &str, params: &str, expected: Option<&str
         }
         took
     });
-    tries.min().unwrap()
+    tries.min().expect("there were five")
 }
 
 #[test]

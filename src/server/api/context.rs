@@ -40,9 +40,11 @@ impl<'a> Context<'a> {
 
     /// The time, to be read once a command. In a script or transaction it stands still where the server's does.
     pub fn now(self) -> Instant {
-        // SAFETY: neither function takes anything. The first is absent from 7.0.
+        // SAFETY: set once, by the import; absent from 7.0.
         let ms = match unsafe { raw::RedisModule_CachedMicroseconds } {
+            // SAFETY: takes nothing.
             Some(cached_microseconds) => unsafe { cached_microseconds() / 1000 },
+            // SAFETY: takes nothing.
             None => unsafe { api!(RedisModule_Milliseconds()) },
         };
         Instant::from_unix_ms(u64::try_from(ms).unwrap_or(0))
