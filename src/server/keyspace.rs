@@ -239,11 +239,13 @@ pub fn carry_out(
         (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone()),
         (Effect::Entry(placed), _) => put(context, name, placed, Expiry::Later)?,
         (Effect::Set(placed), Some(namespace)) => {
-            let version = placed.entry().map_or(0, |entry| entry.version);
+            let (version, mark) = placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));
             check_order(namespace, placed.origin.incarnation(), version)?;
             check_apart(name, &placed.key)?;
             put(context, name, placed, Expiry::Now)?;
-            namespace.change(placed.origin.incarnation(), version, |namespace| namespace.wrote(version, era));
+            namespace.change(placed.origin.incarnation(), version, |namespace| {
+                namespace.wrote(mark, version, era);
+            });
         }
         (Effect::Invalidate { key, incarnation, version, mark, left }, Some(namespace)) => {
             check_order(namespace, *incarnation, *version)?;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{Client, Server, Value};
+use super::{Client, Server, Value, wait_until};
 use crate::args;
 
 /// A connection that the primary takes for a replica: it asked for the stream and reads it.
@@ -16,13 +16,19 @@ pub struct ReplicationStream {
 const HOUSEKEEPING: [&[u8]; 3] = [b"PING", b"SELECT", b"REPLCONF"];
 
 impl ReplicationStream {
-    /// Asks for a full synchronisation and reads past the snapshot.
+    /// Asks for a full synchronisation and reads past the snapshot. A primary that cannot make one at once closes the
+    /// link, and expects the replica to come again.
     #[track_caller]
     pub fn attach(primary: &Server) -> ReplicationStream {
-        let mut link = primary.client();
-        let answer = link.call(&["PSYNC", "?", "-1"]).text();
-        assert!(answer.starts_with("FULLRESYNC"), "PSYNC was answered by {answer}");
-        skip_snapshot(&mut link);
+        let mut attached = None;
+        wait_until("the primary sends a snapshot", || {
+            let mut link = primary.client();
+            let answer = link.call(&["PSYNC", "?", "-1"]).text();
+            assert!(answer.starts_with("FULLRESYNC"), "PSYNC was answered by {answer}");
+            attached = skip_snapshot(&mut link).then_some(link);
+            attached.is_some()
+        });
+        let link = attached.expect("the wait is over");
         ReplicationStream { link, control: primary.client(), markers: 0 }
     }
 
@@ -59,16 +65,20 @@ impl ReplicationStream {
     }
 }
 
-/// `\n` as long as the snapshot is being made, then `$length\r\n` and that many bytes without a CRLF.
+/// `\n` as long as the snapshot is being made, then `$length\r\n` and that many bytes without a CRLF. False where
+/// the primary closed the link instead.
 #[track_caller]
-fn skip_snapshot(link: &mut Client) {
+fn skip_snapshot(link: &mut Client) -> bool {
     let reader = link.reader();
     let mut line = String::new();
     while line.trim().is_empty() {
         line.clear();
-        reader.read_line(&mut line).expect("the primary announces a snapshot");
+        if reader.read_line(&mut line).expect("the primary announces a snapshot") == 0 {
+            return false;
+        }
     }
     let length = line.trim().strip_prefix('$').and_then(|length| length.parse().ok());
     let mut snapshot = vec![0; length.unwrap_or_else(|| panic!("a snapshot was announced by {line:?}"))];
     reader.read_exact(&mut snapshot).expect("the snapshot arrives whole");
+    true
 }
