@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
 //! | [`name`], [`state`] | names, keys, and what is found at them |
-//! | [`entry`], [`origin`], [`namespace`], [`codec`] | what is stored, and as which bytes |
+//! | [`entry`], [`origin`], [`namespace`], [`recent`], [`codec`] | what is stored, and as which bytes |
 //! | [`set`], [`invalidate`] | what the commands decide |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
@@ -20,6 +20,7 @@ pub mod limits;
 pub mod name;
 pub mod namespace;
 pub mod origin;
+pub mod recent;
 pub mod refusal;
 pub mod set;
 pub mod state;

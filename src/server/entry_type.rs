@@ -159,8 +159,9 @@ unsafe fn entry(value: &*const c_void) -> Option<&StoredEntry> {
 /// The stored form in RDB files and DUMP payloads: the origin, then the record.
 unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
     guarded((), || {
-        // SAFETY: the server passes an open stream and a live value.
+        // SAFETY: the server passes an open stream.
         let (io, value) = (unsafe { Io::new(io) }, value.cast_const());
+        // SAFETY: and a live value.
         if let Some(entry) = unsafe { entry(&value) } {
             io.save(&entry.origin().encode());
             io.save(entry.record());

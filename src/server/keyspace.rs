@@ -74,8 +74,8 @@ impl<'a> NamespaceKey<'a> {
     /// Changes the namespace, which is made anew where it is absent or of another life.
     fn change(&mut self, incarnation: Incarnation, version: u64, change: impl FnOnce(&mut Namespace)) {
         match self.0.value {
-            // SAFETY: as in `get`; `change` is pure and calls nobody.
             Some(value) if self.get().is_some_and(|namespace| namespace.incarnation() == incarnation) => {
+                // SAFETY: as in `stored`; `change` is pure and calls nobody.
                 change(unsafe { &mut (*value.cast::<StoredNamespace>().as_ptr()).namespace });
             }
             _ => {
@@ -181,7 +181,7 @@ impl<'a> Found<'a> {
             }),
             None => Ok(Next {
                 incarnation: Incarnation(context.random_u64()),
-                version: Namespace::first_version(self.now),
+                version: Namespace::first_version(context.unix_us()),
             }),
         }
     }
@@ -247,13 +247,17 @@ pub fn carry_out(
         (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone()),
         (Effect::Entry(placed), _) => put(context, name, placed, Expiry::Later)?,
         (Effect::Set(placed), Some(namespace)) => {
-            let version = placed.entry().map_or(0, |entry| entry.version);
+            let (version, mark) = placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));
             check_order(namespace, placed.origin.incarnation(), version)?;
+            check_apart(name, &placed.key)?;
             put(context, name, placed, Expiry::Now)?;
-            namespace.change(placed.origin.incarnation(), version, |namespace| namespace.wrote(version, era));
+            namespace.change(placed.origin.incarnation(), version, |namespace| {
+                namespace.wrote(mark, version, era);
+            });
         }
         (Effect::Invalidate { key, incarnation, version, mark, left }, Some(namespace)) => {
             check_order(namespace, *incarnation, *version)?;
+            check_apart(name, key)?;
             match left {
                 Some(left) => put(context, name, left, Expiry::Now)?,
                 None => remove(context, name, key)?,
@@ -282,6 +286,17 @@ fn check_order(namespace: &NamespaceKey<'_>, incarnation: Incarnation, version: 
         }
         _ => Ok(()),
     }
+}
+
+/// While a namespace is open its key is nobody else's. Only an ordinary client's effect can fail this; a stored
+/// entry may well be at its namespace's key, where RENAME has put it, and a file brings it back there.
+fn check_apart(namespace: BorrowedString<'_>, key: &[u8]) -> Result<(), Refusal> {
+    if key == namespace.bytes() { Err(no_place(namespace, key)) } else { Ok(()) }
+}
+
+fn no_place(namespace: BorrowedString<'_>, key: &[u8]) -> Refusal {
+    let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
+    Refusal::syntax(format!("key {key} is no place for an entry of namespace {namespace}"))
 }
 
 /// Who sets the expiry of a key.
@@ -330,9 +345,8 @@ fn check_place(
     owner: &[u8],
     key: &[u8],
 ) -> Result<(), Refusal> {
-    if owner != namespace.bytes() || key == namespace.bytes() {
-        let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
-        return Err(Refusal::syntax(format!("key {key} is no place for an entry of namespace {namespace}")));
+    if owner != namespace.bytes() {
+        return Err(no_place(namespace, key));
     }
     if context.is_cluster()
         && context.source() == Source::Client

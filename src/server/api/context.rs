@@ -40,12 +40,21 @@ impl<'a> Context<'a> {
 
     /// The time, to be read once a command. In a script or transaction it stands still where the server's does.
     pub fn now(self) -> Instant {
-        // SAFETY: neither function takes anything. The first is absent from 7.0.
+        // SAFETY: set once, by the import; absent from 7.0.
         let ms = match unsafe { raw::RedisModule_CachedMicroseconds } {
+            // SAFETY: takes nothing.
             Some(cached_microseconds) => unsafe { cached_microseconds() / 1000 },
+            // SAFETY: takes nothing.
             None => unsafe { api!(RedisModule_Milliseconds()) },
         };
         Instant::from_unix_ms(u64::try_from(ms).unwrap_or(0))
+    }
+
+    /// The Unix microseconds of this very moment, also where the server's time stands still: a script may make,
+    /// delete and make again a namespace, and the numbers of the two lives must differ.
+    pub fn unix_us(self) -> u64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 
     /// The number of the database that the client has selected.
