@@ -44,7 +44,7 @@ impl Fingerprint {
     pub const HEX_BYTES: usize = 64;
 
     /// The fingerprint with the given bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Fingerprint(bytes)
     }
 

@@ -16,6 +16,7 @@ use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::runtime;
 use crate::core::entry::{Entry, Mark};
+use crate::core::fingerprint::Fingerprint;
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::{Incarnation, Origin};
@@ -153,8 +154,8 @@ impl<'a> Found<'a> {
         State::of(&self.address, self.namespace.get(), stored, self.now)
     }
 
-    pub fn mark(&self) -> Mark {
-        self.address.mark()
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.address.fingerprint
     }
 
     /// GET served what is there.

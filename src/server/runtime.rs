@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::roster::Roster;
 use crate::core::fingerprint::{Fingerprinter, HashKind};
-use crate::core::limits::{Defaults, Limits};
+use crate::core::limits::Limits;
 use crate::core::namespace::Era;
 use crate::core::origin::{Origin, Origins};
 use crate::core::refusal::Refusal;
@@ -20,7 +20,6 @@ pub struct Runtime {
     origins: RefCell<Origins>,
     era: Cell<Era>,
     pub limits: Cell<Limits>,
-    pub defaults: Defaults,
     pub apply_from_clients: Cell<bool>,
     /// Whether core evicts any key by how it is used: `allkeys-lru`, `allkeys-lfu`.
     pub eviction_by_use: Cell<bool>,

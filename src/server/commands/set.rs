@@ -1,10 +1,11 @@
 //! `CACHE.RESULT SET`
 
 use super::super::keyspace::mutate;
-use super::super::runtime;
 use super::{Call, Handler};
+use crate::core::lifetime::Terms;
+use crate::core::policy::Policy;
 use crate::core::refusal::Refusal;
-use crate::core::set::{Decision, decide};
+use crate::core::set::{Decision, Subject, decide};
 use crate::protocol::apply::Effect;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::set::{COMMAND, Request};
@@ -20,16 +21,17 @@ impl Handler for Set {
         let request = Request::parse(call.arguments, &call.limits, &mut tag_block)?;
         let found = call.look(&request.entry)?;
         let next = found.next(call.context)?;
-        let rules = (&runtime::with(|runtime| runtime.defaults), &call.limits);
-        let effect =
-            match decide(&request.write, found.mark(), &found.state(), next.version, rules, call.now)? {
-                Decision::Forbidden => {
-                    call.reply(&Reply::Nil);
-                    return Ok(());
-                }
-                Decision::Store(entry) => Effect::Set(found.place(next.incarnation, &entry)),
-                Decision::Remove => found.invalidation(next, None),
-            };
+        let subject = Subject { fingerprint: found.fingerprint(), params: None };
+        let terms = Terms { policy: &Policy::default(), limits: &call.limits, now: call.now };
+        let (state, mut joined_tags) = (found.state(), Vec::new());
+        let effect = match decide(&request.write, &subject, &state, next.version, &terms, &mut joined_tags)? {
+            Decision::Forbidden => {
+                call.reply(&Reply::Nil);
+                return Ok(());
+            }
+            Decision::Store(entry) => Effect::Set(found.place(next.incarnation, &entry)),
+            Decision::Remove => found.invalidation(next, None),
+        };
         drop(found);
         mutate(call.context, call.namespace()?, &effect)?;
         call.reply(&Reply::OK);
