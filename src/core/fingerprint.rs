@@ -12,6 +12,9 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use super::canonical::{self, BadJson, Canonicalizer};
+use super::pointer::Pointer;
+use super::policy::Policy;
+use super::policy::cut::cut;
 use super::refusal::{Code, Refusal, quoted};
 
 /// The hash that fingerprints are made with.
@@ -44,7 +47,7 @@ impl Fingerprint {
     pub const HEX_BYTES: usize = 64;
 
     /// The fingerprint with the given bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Fingerprint(bytes)
     }
 

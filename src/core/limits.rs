@@ -115,16 +115,3 @@ fn check_bytes(what: &str, bytes: usize, max: usize, config: &str) -> Result<(),
         format!("{what} has {bytes} bytes: at most {max} are accepted ({config})"),
     ))
 }
-
-/// What an entry gets when its writer says nothing: fresh for an hour, no grace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Defaults {
-    pub ttl_ms: u64,
-    pub grace_ms: u64,
-}
-
-impl Default for Defaults {
-    fn default() -> Self {
-        Defaults { ttl_ms: 3_600_000, grace_ms: 0 }
-    }
-}

@@ -7,7 +7,8 @@
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
 //! | [`name`], [`state`] | names, keys, and what is found at them |
 //! | [`entry`], [`origin`], [`namespace`], [`recent`], [`codec`] | what is stored, and as which bytes |
-//! | [`set`], [`invalidate`] | what the commands decide |
+//! | [`policy`], [`pointer`] | what the rules say of it, and what they look at |
+//! | [`set`], [`invalidate`], [`lifetime`] | what the commands decide |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
 pub mod canonical;
@@ -16,10 +17,13 @@ pub mod entry;
 pub mod fingerprint;
 pub mod instant;
 pub mod invalidate;
+pub mod lifetime;
 pub mod limits;
 pub mod name;
 pub mod namespace;
 pub mod origin;
+pub mod pointer;
+pub mod policy;
 pub mod recent;
 pub mod refusal;
 pub mod set;

@@ -138,8 +138,13 @@ const NAME_BYTES: [bool; 256] = {
     accepted
 };
 
+/// Whether names are made of this byte, braces excepted.
+pub(super) fn is_name_byte(byte: u8) -> bool {
+    NAME_BYTES[usize::from(byte)]
+}
+
 fn is_plain(part: &[u8]) -> bool {
-    part.iter().all(|&byte| NAME_BYTES[usize::from(byte)])
+    part.iter().all(|&byte| is_name_byte(byte))
 }
 
 /// Where a name carries braces: cut at its first `{` and the first `}` after it, as a cluster does.

@@ -16,6 +16,8 @@ pub enum Code {
     BadParams,
     /// A namespace or operation name outside the accepted alphabet or length.
     BadName,
+    /// A rule's pattern, field or value that is not acceptable.
+    BadPolicy,
     /// An argument over one of the configured limits.
     TooBig,
     /// The command is not for this client.
@@ -30,6 +32,7 @@ impl Code {
             Code::WrongType => "WRONGTYPE",
             Code::BadParams => "BADPARAMS",
             Code::BadName => "BADNAME",
+            Code::BadPolicy => "BADPOLICY",
             Code::TooBig => "TOOBIG",
             Code::NoPerm => "NOPERM",
         }

@@ -1,25 +1,12 @@
 //! SET: what becomes of an entry that is written.
 
 use super::entry::{Entry, Mark, Tags};
-use super::instant::Instant;
-use super::limits::{Defaults, Limits};
-use super::refusal::Refusal;
+use super::fingerprint::Fingerprint;
+pub use super::lifetime::Expiry;
+use super::lifetime::{self, Life, Terms, Wish};
+use super::policy::templates;
+use super::refusal::{Code, Refusal};
 use super::state::State;
-
-/// How long what is written stays fresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expiry {
-    /// As the rules say.
-    Policy,
-    /// For this many milliseconds from now: EX, PX.
-    After(u64),
-    /// Until an instant, which may be past: EXAT, PXAT.
-    At(Instant),
-    /// As long as what it replaces would have: KEEPTTL.
-    Keep,
-    /// For ever: PERSIST.
-    Never,
-}
 
 /// On what a write depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,56 +40,95 @@ pub enum Decision<'a> {
     Remove,
 }
 
-/// Decides a SET of the entry marked `mark`, which would get `version`.
+/// What the entry that is written is the result of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subject<'a> {
+    pub fingerprint: &'a Fingerprint,
+    /// As JSON, nothing left out; none where the writer gave the fingerprint only.
+    pub params: Option<&'a [u8]>,
+}
+
+/// Decides a SET, which would get `version`. The entry's tags are written into `tag_block` where rules add any.
+///
+/// # Errors
+///
+/// Those of [`lifetime::decide`]; `TOOBIG` for more or longer tags than the limits allow; `BADPARAMS` where rules draw
+/// tags from params that were not given.
 pub fn decide<'a>(
     write: &Write<'a>,
-    mark: Mark,
+    subject: &Subject<'_>,
     state: &State<'_>,
     version: u64,
-    rules: (&Defaults, &Limits),
-    now: Instant,
+    terms: &Terms<'_>,
+    tag_block: &'a mut Vec<u8>,
 ) -> Result<Decision<'a>, Refusal> {
-    let (defaults, limits) = rules;
-    let replaced = state.served(false).map(|stored| stored.entry);
+    let replaced = state.served(false).map(|stored| &stored.entry);
     match (write.condition, replaced) {
         (Some(Condition::Absent), Some(_)) | (Some(Condition::Present), None) => {
             return Ok(Decision::Forbidden);
         }
         _ => {}
     }
-    let kept = replaced.filter(|_| write.expiry == Expiry::Keep);
-    let ttl_ms = match (write.expiry, kept) {
-        (Expiry::Keep, Some(kept)) => kept.fresh_until().map(|instant| instant.since(now)),
-        (Expiry::Keep | Expiry::Policy, _) => Some(defaults.ttl_ms),
-        (Expiry::After(ttl_ms), _) => Some(ttl_ms),
-        (Expiry::Never, _) => None,
-        (Expiry::At(instant), _) if instant <= now => return Ok(Decision::Remove),
-        (Expiry::At(instant), _) => Some(limits.check_instant(instant, now)?),
+    let &Write { result, expiry, grace_ms, took_ms, weight, .. } = write;
+    let wish = Wish { expiry, grace_ms, replaced, fingerprint: subject.fingerprint, result };
+    let Life::Stored { ttl_ms, grace_ms } = lifetime::decide(&wish, terms)? else {
+        return Ok(Decision::Remove);
     };
-    let grace_ms = write.grace_ms.or(kept.map(|kept| kept.grace_ms)).unwrap_or(defaults.grace_ms);
-    let &Write { result, tags, took_ms, weight, .. } = write;
     Ok(Decision::Store(Entry {
-        mark,
+        mark: Mark::from(subject.fingerprint),
         version,
-        created: now,
+        created: terms.now,
         ttl_ms,
         grace_ms,
         took_ms,
         weight,
-        tags,
+        tags: tags(write, subject, terms, tag_block)?,
         result,
     }))
 }
 
+/// The tags that the writer gives, then those that the rules add, each once.
+fn tags<'a>(
+    write: &Write<'a>,
+    subject: &Subject<'_>,
+    terms: &Terms<'_>,
+    block: &'a mut Vec<u8>,
+) -> Result<Tags<'a>, Refusal> {
+    let rules = &terms.policy.tags;
+    if rules.is_empty() {
+        return Ok(write.tags);
+    }
+    if subject.params.is_none() && templates::needs_params(rules) {
+        return Err(Refusal::new(
+            Code::BadParams,
+            "a rule draws tags from the params: only JSON is accepted here, not fp: and a fingerprint",
+        ));
+    }
+    let mut drawn = Vec::new();
+    templates::tags(rules, subject.params, write.result, &mut drawn);
+    let mut tags: Vec<&[u8]> = write.tags.iter().collect();
+    for tag in &drawn {
+        if !tags.contains(&&tag[..]) {
+            tags.push(tag);
+        }
+    }
+    terms.limits.check_tags(&tags)?;
+    Ok(Tags::from_list(&tags, block))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::instant::Instant;
+    use super::super::limits::Limits;
     use super::super::name::{NamespaceName, OperationName};
     use super::super::origin::{Incarnation, Origin};
+    use super::super::policy::Policy;
     use super::super::state::{Stored, Why};
     use super::*;
 
     const NOW: Instant = Instant::from_unix_ms(1_790_000_000_000);
     const ABSENT: State<'static> = State::Absent(Why::Unknown);
+    const FINGERPRINT: Fingerprint = Fingerprint::from_bytes([7; 32]);
 
     fn write(expiry: Expiry) -> Write<'static> {
         Write {
@@ -116,9 +142,13 @@ mod tests {
         }
     }
 
+    /// A SET by rules that say a second and a grace of 7 ms, and add no tags.
     fn decided<'a>(write: &Write<'a>, state: &State<'_>) -> Decision<'a> {
-        let rules = (&Defaults { ttl_ms: 1000, grace_ms: 7 }, &Limits::default());
-        decide(write, Mark(1), state, 9, rules, NOW).expect("within the limits")
+        let policy = Policy { ttl_ms: 1000, grace_ms: 7, ..Policy::default() };
+        let terms = Terms { policy: &policy, limits: &Limits::default(), now: NOW };
+        let subject = Subject { fingerprint: &FINGERPRINT, params: None };
+        let block = Box::leak(Box::default());
+        decide(write, &subject, state, 9, &terms, block).expect("within the limits")
     }
 
     /// TTL and grace of what was stored.
@@ -144,16 +174,25 @@ mod tests {
     }
 
     #[test]
-    fn each_expiry() {
-        assert_eq!(life(decided(&write(Expiry::Policy), &ABSENT)), (Some(1000), 7));
-        assert_eq!(life(decided(&write(Expiry::After(5)), &ABSENT)), (Some(5), 7));
-        assert_eq!(life(decided(&write(Expiry::At(NOW.plus(5))), &ABSENT)), (Some(5), 7));
-        assert_eq!(life(decided(&write(Expiry::Never), &ABSENT)), (None, 7));
-        assert_eq!(life(decided(&write(Expiry::Keep), &ABSENT)), (Some(1000), 7));
-        assert_eq!(
-            life(decided(&Write { grace_ms: Some(0), ..write(Expiry::Policy) }, &ABSENT)),
-            (Some(1000), 0)
-        );
+    fn what_is_stored_is_what_was_asked() {
+        let asked = Write {
+            tags: Tags::from_list(&[b"t"], Box::leak(Box::default())),
+            took_ms: Some(1),
+            weight: Some(2),
+            ..write(Expiry::After(5))
+        };
+        let expected = Entry {
+            mark: Mark::from(&FINGERPRINT),
+            version: 9,
+            created: NOW,
+            ttl_ms: Some(5),
+            grace_ms: 7,
+            took_ms: Some(1),
+            weight: Some(2),
+            tags: asked.tags,
+            result: b"r",
+        };
+        assert_eq!(decided(&asked, &ABSENT), Decision::Store(expected));
     }
 
     #[test]
@@ -164,30 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_beyond_the_longest_ttl_is_refused() {
-        let limits = Limits { ttl_max_ms: 10, ..Limits::default() };
-        let decide_at = |ms| {
-            decide(
-                &write(Expiry::At(NOW.plus(ms))),
-                Mark(1),
-                &ABSENT,
-                9,
-                (&Defaults::default(), &limits),
-                NOW,
-            )
-        };
-        assert!(decide_at(10).is_ok());
-        assert!(decide_at(11).is_err());
-    }
-
-    #[test]
-    fn keepttl_keeps_the_instant_and_the_grace() {
+    fn keepttl_keeps_what_is_fresh_only() {
         with_entry(Some(500), 30, |state| {
             assert_eq!(life(decided(&write(Expiry::Keep), state)), (Some(400), 30));
-            let with_grace = Write { grace_ms: Some(1), ..write(Expiry::Keep) };
-            assert_eq!(life(decided(&with_grace, state)), (Some(400), 1));
+            let State::Fresh(stored) = *state else { panic!("{state:?}") };
+            assert_eq!(life(decided(&write(Expiry::Keep), &State::Stale(stored))), (Some(1000), 7));
         });
-        with_entry(None, 30, |state| assert_eq!(life(decided(&write(Expiry::Keep), state)), (None, 30)));
     }
 
     #[test]
@@ -203,7 +224,6 @@ mod tests {
             let stale = State::Stale(stored);
             assert!(matches!(decided(&nx, &stale), Decision::Store(_)));
             assert_eq!(decided(&xx, &stale), Decision::Forbidden);
-            assert_eq!(life(decided(&write(Expiry::Keep), &stale)), (Some(1000), 7));
         });
     }
 }

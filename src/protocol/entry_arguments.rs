@@ -55,7 +55,11 @@ impl<'a> EntryArguments<'a> {
     }
 
     /// The address, with the fingerprint of the params under a policy.
-    pub fn resolve(&self, fingerprinter: &mut Fingerprinter, policy: &Policy) -> Result<Address<'a>, Refusal> {
+    pub fn resolve(
+        &self,
+        fingerprinter: &mut Fingerprinter,
+        policy: &Policy,
+    ) -> Result<Address<'a>, Refusal> {
         let EntryArguments { namespace, operation, params } = self;
         let fingerprint = params.resolve(operation.as_str(), policy, fingerprinter)?;
         Ok(Address { namespace: *namespace, operation: *operation, fingerprint })

@@ -25,9 +25,10 @@ pub const fn command(container: &'static str) -> Command {
 /// The lines for one container, made from the table.
 pub fn lines(container: &str) -> Reply<'static> {
     let title = format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-    let subcommands = COMMANDS.iter().filter(|command| command.container == Some(container)).flat_map(|command| {
-        let usage = format!("{} {}", command.name, command.usage());
-        [usage.trim_end().to_owned(), format!("    {}", command.summary)]
-    });
+    let subcommands =
+        COMMANDS.iter().filter(|command| command.container == Some(container)).flat_map(|command| {
+            let usage = format!("{} {}", command.name, command.usage());
+            [usage.trim_end().to_owned(), format!("    {}", command.summary)]
+        });
     Reply::Array(std::iter::once(title).chain(subcommands).map(Reply::text).collect())
 }

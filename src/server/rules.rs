@@ -60,7 +60,7 @@ pub fn emit_once(io: Io) {
                 .fields()
                 .flat_map(|(field, value)| [field.name().to_owned(), value.to_string()])
                 .collect();
-            let patterns = [rule.namespace.as_bytes(), rule.operation.as_bytes()];
+            let patterns = [rule.namespace.as_str().as_bytes(), rule.operation.as_str().as_bytes()];
             let words: Vec<&[u8]> = patterns.into_iter().chain(values.iter().map(String::as_bytes)).collect();
             io.emit(c"CACHE.POLICY", b"SET", &words);
         }

@@ -158,7 +158,7 @@ fn spell(character: char, spelling: &mut [u8; LONGEST_SPELLING]) -> &[u8] {
 /// backslash or a control character; the length of `input` if there is none.
 ///
 /// Most bytes of params are in strings, so that this looks at eight of them at a time.
-fn end_of_plain_run(input: &[u8], mut at: usize) -> usize {
+pub(in crate::core) fn end_of_plain_run(input: &[u8], mut at: usize) -> usize {
     while let Some(bytes) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let marks = mark_special(u64::from_le_bytes(*bytes));
         if marks != 0 {

@@ -41,10 +41,10 @@ pub fn parse<'a>(arguments: &[&'a [u8]]) -> Result<(NamespaceName<'a>, Operation
 
 /// One array for each field.
 pub fn reply(rules: &Rules, namespace: NamespaceName<'_>, operation: OperationName<'_>) -> Reply<'static> {
-    let text = |bytes: &[u8]| Reply::Bulk(bytes.to_vec().into());
-    let fields = rules.explain(namespace.as_str(), operation.as_str()).into_iter().map(|explained| {
+    let text = |pattern: &str| Reply::text(pattern);
+    let fields = rules.explain(namespace.as_str(), operation.as_str()).map(|explained| {
         let (namespace, operation) = match explained.rule {
-            Some((namespace, operation)) => (text(namespace), text(operation)),
+            Some(rule) => (text(rule.namespace.as_str()), text(rule.operation.as_str())),
             None => (Reply::Nil, Reply::Nil),
         };
         let value = Reply::or_nil(explained.value, Reply::text);

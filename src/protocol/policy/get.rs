@@ -37,6 +37,8 @@ pub fn parse(arguments: &[&[u8]]) -> Result<(Pattern, Pattern), Refusal> {
 /// The fields of a rule.
 pub fn reply(rule: Option<&Rule>) -> Reply<'static> {
     Reply::or_nil(rule, |rule| {
-        Reply::Map(rule.fields().map(|(field, value)| (field.name(), Reply::text(value.to_string()))).collect())
+        Reply::Map(
+            rule.fields().map(|(field, value)| (field.name(), Reply::text(value.to_string()))).collect(),
+        )
     })
 }

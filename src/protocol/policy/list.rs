@@ -3,7 +3,7 @@
 use super::super::reply::Reply;
 use super::super::table::{Command, Flag};
 use super::CONTAINER;
-use crate::core::policy::rules::Rules;
+use crate::core::policy::rules::{Rule, Rules};
 
 pub const COMMAND: Command = Command {
     container: Some(CONTAINER),
@@ -25,9 +25,8 @@ pub const COMMAND: Command = Command {
 
 /// One array for each rule.
 pub fn reply(rules: &Rules) -> Reply<'static> {
-    let text = |bytes: &[u8]| Reply::Bulk(bytes.to_vec().into());
-    let rule = |rule: &crate::core::policy::rules::Rule| {
-        let patterns = [rule.namespace.as_bytes(), rule.operation.as_bytes()].map(text);
+    let rule = |rule: &Rule| {
+        let patterns = [&rule.namespace, &rule.operation].map(|pattern| Reply::text(pattern.as_str()));
         let fields = rule.fields().flat_map(|(field, value)| [field.name().to_owned(), value.to_string()]);
         Reply::Array(patterns.into_iter().chain(fields.map(Reply::text)).collect())
     };

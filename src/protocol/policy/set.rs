@@ -63,7 +63,8 @@ impl Request {
             }
             let value = Value::parse(field, text)?;
             if !field.in_force() {
-                let message = format!("field {} takes no effect in this version, so it is not accepted", field.name());
+                let message =
+                    format!("field {} takes no effect in this version, so it is not accepted", field.name());
                 return Err(Refusal::new(Code::BadPolicy, message));
             }
             values.push((field, value));

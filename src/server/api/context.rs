@@ -214,8 +214,9 @@ impl<'a> Context<'a> {
             let value = api!(RedisModule_CallReplyArrayElement(reply, 1));
             let mut length = 0;
             let bytes = api!(RedisModule_CallReplyStringPtr(value, &raw mut length));
-            let text = (!bytes.is_null())
-                .then(|| String::from_utf8_lossy(std::slice::from_raw_parts(bytes.cast(), length)).into_owned());
+            let text = (!bytes.is_null()).then(|| {
+                String::from_utf8_lossy(std::slice::from_raw_parts(bytes.cast(), length)).into_owned()
+            });
             api!(RedisModule_FreeCallReply(reply));
             text
         }

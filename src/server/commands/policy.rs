@@ -30,7 +30,8 @@ impl Handler for Del {
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let request = del::Request::parse(call.arguments)?;
-        let (namespace, operation) = (request.namespace.as_bytes(), request.operation.as_bytes());
+        let (namespace, operation) =
+            (request.namespace.as_str().as_bytes(), request.operation.as_str().as_bytes());
         let deleted = runtime::with(|runtime| {
             runtime.change_rules(|rules| rules.delete(namespace, operation, &request.fields))
         });
@@ -48,7 +49,7 @@ impl Handler for Get {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let (namespace, operation) = get::parse(call.arguments)?;
         let reply = runtime::with(|runtime| {
-            get::reply(runtime.rules().get(namespace.as_bytes(), operation.as_bytes()))
+            get::reply(runtime.rules().get(namespace.as_str().as_bytes(), operation.as_str().as_bytes()))
         });
         call.reply(&reply);
         Ok(())

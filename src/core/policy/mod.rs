@@ -1,0 +1,81 @@
+//! Policies: what the rules say of the entries of one operation in one namespace.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`field`], [`value`] | what a rule can say, read and shown |
+//! | [`glob`] | to which names a rule applies |
+//! | [`rules`] | all rules, and which of them wins |
+//! | [`ttl_from`], [`expires_from`], [`templates`] | what depends on the result |
+//! | [`cut`] | params without what makes no difference |
+
+pub mod cut;
+pub mod expires_from;
+pub mod field;
+pub mod glob;
+mod parts;
+pub mod rules;
+mod stored;
+pub mod templates;
+pub mod ttl_from;
+mod units;
+pub mod value;
+
+use super::fingerprint::HashKind;
+use super::pointer::Pointer;
+use expires_from::ExpiresFrom;
+use field::Field;
+use templates::Template;
+use ttl_from::TtlFrom;
+use value::Value;
+
+/// What holds for the entries of one operation in one namespace: of every field in force the value of the
+/// rule that wins, or the default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// At least 1.
+    pub ttl_ms: u64,
+    pub grace_ms: u64,
+    /// At most 100.
+    pub jitter_percent: u8,
+    pub ttl_from: Option<TtlFrom>,
+    pub expires_from: Option<ExpiresFrom>,
+    pub tags: Vec<Template>,
+    pub ignore: Vec<Pointer>,
+    pub hash: HashKind,
+    pub bypass: bool,
+}
+
+/// What holds without any rule.
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            ttl_ms: 3_600_000,
+            grace_ms: 0,
+            jitter_percent: 0,
+            ttl_from: None,
+            expires_from: None,
+            tags: Vec::new(),
+            ignore: Vec::new(),
+            hash: HashKind::Sha256,
+            bypass: false,
+        }
+    }
+}
+
+impl Policy {
+    /// Takes the value of a field that is in force.
+    fn take(&mut self, field: Field, value: &Value) {
+        match (field, value.clone()) {
+            (Field::Ttl, Value::Duration(ttl_ms)) => self.ttl_ms = ttl_ms,
+            (Field::Grace, Value::Duration(grace_ms)) => self.grace_ms = grace_ms,
+            (Field::Jitter, Value::Percent(percent)) => self.jitter_percent = percent,
+            (Field::TtlFrom, Value::TtlFrom(ttl_from)) => self.ttl_from = Some(ttl_from),
+            (Field::ExpiresFrom, Value::ExpiresFrom(expires_from)) => self.expires_from = Some(expires_from),
+            (Field::Tags, Value::Tags(tags)) => self.tags = tags,
+            (Field::Ignore, Value::Ignore(ignore)) => self.ignore = ignore,
+            (Field::Hash, Value::Hash(hash)) => self.hash = hash,
+            (Field::Bypass, Value::Bypass(bypass)) => self.bypass = bypass,
+            _ => {}
+        }
+    }
+}
