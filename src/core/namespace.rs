@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::codec::{Reader, Sink};
 use super::entry::{Entry, Mark};
-use super::instant::Instant;
 use super::limits::{MAX_INTEGER, maxima};
 use super::name::MAX_NAME_BYTES;
 use super::origin::{ENCODING_VERSION, Incarnation, Origin};
@@ -41,6 +40,8 @@ pub struct Namespace {
     recent_floor: u64,
     /// The clock at the last invalidation of any kind.
     last_invalidation: u64,
+    /// How often this namespace was copied: no two copies are drawn from the same state.
+    copies: u64,
     /// Not stored: the era of the last mutation, none where it was loaded or applied.
     era: Option<Era>,
 }
@@ -53,10 +54,10 @@ impl PartialEq for Namespace {
 }
 
 impl Namespace {
-    /// The number of the mutation that makes a namespace: the Unix microseconds of `now`, so that a later life
-    /// counts on from above an earlier one.
-    pub fn first_version(now: Instant) -> u64 {
-        now.unix_ms().saturating_mul(1000).min(MAX_INTEGER)
+    /// The number of the mutation that makes a namespace: the Unix microseconds of that moment. No server makes a
+    /// million mutations a second, so a later life counts on from above an earlier one; milliseconds would not do.
+    pub fn first_version(unix_us: u64) -> u64 {
+        unix_us.min(MAX_INTEGER)
     }
 
     /// A namespace of which nothing is known but its incarnation and its clock.
@@ -71,13 +72,15 @@ impl Namespace {
             recent: VecDeque::new(),
             recent_floor: 0,
             last_invalidation: 0,
+            copies: 0,
             era: None,
         }
     }
 
-    /// What COPY makes: another life, in which nothing of this one is alive. Drawn from what every replica
-    /// sees alike, since a COPY is replicated as it was called.
-    pub fn copied(&self, incarnation: Incarnation) -> Self {
+    /// What COPY makes: another life, in which nothing of this one is alive, nor of an earlier copy. `incarnation`
+    /// is drawn from the stored form of before.
+    pub fn copied(&mut self, incarnation: Incarnation) -> Self {
+        self.copies = self.copies.saturating_add(1).min(MAX_INTEGER);
         Self::starting_at(incarnation, self.clock)
     }
 
@@ -163,6 +166,7 @@ impl Namespace {
         }
         bytes.put_varint(self.recent_floor);
         bytes.put_varint(self.last_invalidation);
+        bytes.put_varint(self.copies);
         bytes
     }
 
@@ -182,6 +186,7 @@ impl Namespace {
         }
         let recent_floor = reader.varint_up_to(clock)?;
         let last_invalidation = reader.varint_up_to(clock)?;
+        let copies = reader.varint_up_to(MAX_INTEGER)?;
         reader.is_empty().then_some(Namespace {
             incarnation,
             clock,
@@ -192,6 +197,7 @@ impl Namespace {
             recent,
             recent_floor,
             last_invalidation,
+            copies,
             era: None,
         })
     }
@@ -222,6 +228,7 @@ fn decode_epochs(reader: &mut Reader<'_>, max_name: usize, clock: u64) -> Option
 #[cfg(test)]
 mod tests {
     use super::super::entry::Tags;
+    use super::super::instant::Instant;
     use super::super::name::{NamespaceName, OperationName};
     use super::*;
     use proptest::prelude::*;
@@ -253,7 +260,7 @@ mod tests {
 
     /// A namespace that was just made here.
     fn made() -> Namespace {
-        let version = Namespace::first_version(NOW);
+        let version = Namespace::first_version(NOW.unix_ms() * 1000);
         let mut namespace = Namespace::starting_at(Incarnation(1), version);
         namespace.wrote(version, Some(ERA));
         namespace
@@ -340,6 +347,7 @@ mod tests {
             operations in proptest::collection::btree_map("[a-z]{1,9}", any::<u64>(), 0..5),
             recent in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..9),
             floors in any::<[u64; 4]>(),
+            copies in 0..=MAX_INTEGER,
         ) -> Namespace {
             Namespace {
                 incarnation: Incarnation(incarnation),
@@ -351,6 +359,7 @@ mod tests {
                 recent: recent.into_iter().map(|(mark, version)| (Mark(mark), version % clock)).collect(),
                 recent_floor: floors[2] % clock,
                 last_invalidation: floors[3] % clock,
+                copies,
                 era: None,
             }
         }

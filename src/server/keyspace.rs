@@ -173,7 +173,7 @@ impl<'a> Found<'a> {
             }),
             None => Ok(Next {
                 incarnation: Incarnation(context.random_u64()),
-                version: Namespace::first_version(self.now),
+                version: Namespace::first_version(context.unix_us()),
             }),
         }
     }

@@ -153,16 +153,20 @@ unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, value: *cons
 }
 
 /// Another life under another name: nothing of the original is alive in it. The incarnation is drawn from what
-/// is the same on every replica, since COPY is replicated as it was called.
+/// is the same on every replica, since COPY is replicated as it was called; and the original counts its copies,
+/// or a second one would be drawn like the first and revive what was stored under that.
 unsafe extern "C" fn copy(
     from: *mut raw::RedisModuleString,
     to: *mut raw::RedisModuleString,
     value: *const c_void,
 ) -> *mut c_void {
     guarded(ptr::null_mut(), || {
-        // SAFETY: the server passes two keys and a live value.
-        let (from, to, namespace) =
-            unsafe { (BorrowedString::new(from), BorrowedString::new(to), namespace(value)) };
+        // SAFETY: the server passes two keys and a live value. It is ours to change (`into_value` gave it away as
+        // mutable), and nobody else borrows it while COPY runs.
+        let (from, to, namespace) = unsafe {
+            let stored = value.cast_mut().cast::<StoredNamespace>().as_mut();
+            (BorrowedString::new(from), BorrowedString::new(to), stored.map(|stored| &mut stored.namespace))
+        };
         let (Some(from), Some(to), Some(namespace)) = (from, to, namespace) else { return ptr::null_mut() };
         let mut hash = Sha256::new();
         for part in [&namespace.encode()[..], from.bytes(), b"\0", to.bytes()] {

@@ -180,6 +180,36 @@ fn what_was_accepted_survives_being_saved() {
 }
 
 #[test]
+fn the_digest_is_of_everything_that_is_stored() {
+    let server = gullible();
+    let mut client = server.client();
+    fill(&mut client);
+    let mut random = Random::seeded(34);
+    let key = ENTRY.key(&mut client);
+    for payload in [dump(&mut client, &key), dump(&mut client, "ns")] {
+        let mut stored_with = BTreeMap::new();
+        for _ in 0..MUTATIONS {
+            // Changed bytes keep the shape, so that most of them are accepted.
+            let mut payload = payload.clone();
+            let at = HEAD + random.below(payload.len() - HEAD - TAIL);
+            payload[at] ^= 1 << random.below(8);
+            if call!(client, "RESTORE", "mutated", 0, payload, "REPLACE") == ok() {
+                let digest = call!(client, "DEBUG", "DIGEST-VALUE", "mutated").array()[0].text();
+                let stored = dump(&mut client, "mutated");
+                let earlier = stored_with.entry(digest.clone()).or_insert_with(|| stored.clone());
+                assert!(
+                    *earlier == stored,
+                    "{digest} stands for {} and for {}",
+                    earlier.escape_ascii(),
+                    stored.escape_ascii()
+                );
+            }
+        }
+        assert!(stored_with.len() > 50, "only {} payloads were accepted", stored_with.len());
+    }
+}
+
+#[test]
 fn lengths_that_no_memory_holds_are_refused() {
     let mut server = gullible();
     let mut client = server.client();

@@ -113,7 +113,9 @@ fn in_a_script(client: &mut Client, commands: &[Vec<Vec<u8>>]) {
 /// What core's commands make of entries and namespaces: renamed, copied, moved, restored, orphaned.
 #[track_caller]
 fn odd_states(client: &mut Client) {
-    client.must(&["DEL", "shadowed"]);
+    // What an earlier run put in the way of this one.
+    let swapped = cache!(client, "KEY", "swapped", "odd", "1").bulk().to_vec();
+    client.must(&args!["DEL", "shadowed", "usurped", swapped]);
     let mut key = |ns: &str, params: &str| {
         let result = format!("odd {params}");
         let options = args!["PXAT", FAR, "GRACE", 1_000_000, "TAGS", 1, "t"];
@@ -125,6 +127,8 @@ fn odd_states(client: &mut Client) {
     let shadowed = key("shadowed", "1");
     let copied = key("copied", "1");
     let remade = key("remade", "1");
+    let (usurper, usurped) = (key("usurped", "1"), key("usurped", "2"));
+    let swapped = key("swapped", "1");
     let dump = call!(client, "DUMP", keys[4]).bulk().to_vec();
     let namespace = call!(client, "DUMP", "odd").bulk().to_vec();
     for command in [
@@ -147,6 +151,14 @@ fn odd_states(client: &mut Client) {
         args!["SET", "shadowed", "a string where the namespace was"],
         args!["RESTORE", "restored-namespace", 0, namespace, "REPLACE"],
         args!["PEXPIREAT", "copied-to", FAR],
+        // An entry where its own namespace was, a namespace where its entry was, and names that are none.
+        args!["RENAME", usurper, "usurped"],
+        args!["RENAME", "swapped", swapped],
+        args!["COPY", "odd", "not a name {\0\r\n", "REPLACE"],
+        args!["COPY", "odd", "result:x", "REPLACE"],
+        args!["COPY", "odd", "", "REPLACE"],
+        args!["COPY", keys[3], "no name\n either", "REPLACE"],
+        args!["COPY", keys[3], "odd-copy", "REPLACE"],
         args!["DEL", "remade"],
         args!["CACHE.RESULT", "SET", "remade", "odd", "2", "new"],
         // Copies go on as namespaces of their own.
@@ -155,7 +167,7 @@ fn odd_states(client: &mut Client) {
     ] {
         client.must(&command);
     }
-    for odd in [&orphan, &moved, &shadowed, &remade] {
+    for odd in [&orphan, &moved, &shadowed, &remade, &usurped, &swapped] {
         assert_eq!(
             call!(client, "EXISTS", odd),
             1.into(),

@@ -50,6 +50,13 @@ impl<'a> Context<'a> {
         Instant::from_unix_ms(u64::try_from(ms).unwrap_or(0))
     }
 
+    /// The Unix microseconds of this very moment, also where the server's time stands still: a script may make,
+    /// delete and make again a namespace, and the numbers of the two lives must differ.
+    pub fn unix_us(self) -> u64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// The number of the database that the client has selected.
     pub fn database(self) -> i32 {
         // SAFETY: the context is alive.
