@@ -241,11 +241,13 @@ pub fn carry_out(
         (Effect::Set(placed), Some(namespace)) => {
             let version = placed.entry().map_or(0, |entry| entry.version);
             check_order(namespace, placed.origin.incarnation(), version)?;
+            check_apart(name, &placed.key)?;
             put(context, name, placed, Expiry::Now)?;
             namespace.change(placed.origin.incarnation(), version, |namespace| namespace.wrote(version, era));
         }
         (Effect::Invalidate { key, incarnation, version, mark, left }, Some(namespace)) => {
             check_order(namespace, *incarnation, *version)?;
+            check_apart(name, key)?;
             match left {
                 Some(left) => put(context, name, left, Expiry::Now)?,
                 None => remove(context, name, key)?,
@@ -274,6 +276,17 @@ fn check_order(namespace: &NamespaceKey<'_>, incarnation: Incarnation, version: 
         }
         _ => Ok(()),
     }
+}
+
+/// While a namespace is open its key is nobody else's. Only an ordinary client's effect can fail this; a stored
+/// entry may well be at its namespace's key, where RENAME has put it, and a file brings it back there.
+fn check_apart(namespace: BorrowedString<'_>, key: &[u8]) -> Result<(), Refusal> {
+    if key == namespace.bytes() { Err(no_place(namespace, key)) } else { Ok(()) }
+}
+
+fn no_place(namespace: BorrowedString<'_>, key: &[u8]) -> Refusal {
+    let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
+    Refusal::syntax(format!("key {key} is no place for an entry of namespace {namespace}"))
 }
 
 /// Who sets the expiry of a key.
@@ -322,9 +335,8 @@ fn check_place(
     owner: &[u8],
     key: &[u8],
 ) -> Result<(), Refusal> {
-    if owner != namespace.bytes() || key == namespace.bytes() {
-        let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
-        return Err(Refusal::syntax(format!("key {key} is no place for an entry of namespace {namespace}")));
+    if owner != namespace.bytes() {
+        return Err(no_place(namespace, key));
     }
     if context.is_cluster()
         && context.source() == Source::Client

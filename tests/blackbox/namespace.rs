@@ -126,6 +126,10 @@ fn a_renamed_namespace_takes_no_entries_along() {
     assert_absent(&mut client, "ns2", "{}");
     cache!(client, "SET", "ns2", "op", "{}", "s");
     assert_found(&mut client, "ns2", "{}", "s");
+    // Nor where the entries are renamed along: they bear the name that they were stored under.
+    let (key, key2) = (ENTRY.key(&mut client), Entry::of("ns2", "{}").key(&mut client));
+    call!(client, "COPY", key, key2, "REPLACE");
+    assert_absent(&mut client, "ns2", "{}");
     // Back under its name, with the clock going on, it has its entries again.
     call!(client, "RENAME", "ns2", "ns");
     assert_found(&mut client, "ns", "{}", "r");

@@ -232,6 +232,20 @@ fn a_promoted_replica_serves_and_counts_on() {
 }
 
 #[test]
+fn a_server_that_was_a_replica_for_a_moment_counts_on_from_a_jump() {
+    let server = Server::start();
+    let mut client = server.client();
+    cache!(client, "SET", "ns", "op", "{}", "r");
+    let before = ENTRY.version(&mut client);
+    // Nobody listens there: it keeps its data, but others may have been written elsewhere meanwhile.
+    assert_eq!(call!(client, "REPLICAOF", "127.0.0.1", 1), ok());
+    assert_eq!(cache!(client, "SET", "ns", "op", "{}", "r").error_word(), "READONLY");
+    assert_eq!(call!(client, "REPLICAOF", "NO", "ONE"), ok());
+    assert_eq!(cache!(client, "GET", "ns", "op", "{}"), "r".into());
+    jumps_once(&server, before);
+}
+
+#[test]
 fn a_restarted_server_counts_on_from_a_jump() {
     for base in AofBase::BOTH {
         let mut server = Launch::new().append_only(base).start();
