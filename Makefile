@@ -16,7 +16,7 @@ MODULE := $(TARGET)/release/libredis_result_cache.so
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help prerequisites ffmpeg run build test test-pure test-server lint bench demo docs clean
+.PHONY: help prerequisites run build test test-pure test-server lint bench demo docs clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "\033[36m%-14s\033[0m %s\n", $$1, $$2}'
@@ -33,6 +33,7 @@ build: prerequisites ## Build the module for use: target/release/libredis_result
 test: prerequisites test-pure test-server ## Run every test, starting whatever servers they need
 
 test-pure: ## Run the tests of the pure layers, which need neither a server nor libclang
+	@scripts/install-missing gcc b3sum
 	cargo test $(PURE)
 
 test-server: prerequisites ## Run the tests that speak RESP to real servers
@@ -49,7 +50,8 @@ lint: prerequisites ## Check format, warnings, documentation and the rules betwe
 bench: build ## Measure against plain GET and SETEX and a Lua function (ARGS=--quick for a short run)
 	RESULT_CACHE_MODULE=$(MODULE) cargo bench $(PURE) --bench compare -- $(ARGS)
 
-demo: build ffmpeg ## Encode a video with ffmpeg, fail, and find every rendition again
+demo: build ## Encode a video with ffmpeg, fail, and find every rendition again
+	@scripts/install-missing ffmpeg
 	RESULT_CACHE_MODULE=$(MODULE) cargo run $(PURE) --example demo -- $(ARGS)
 
 docs: ## Write docs/commands/ anew from the command table
@@ -57,9 +59,6 @@ docs: ## Write docs/commands/ anew from the command table
 
 prerequisites: ## Install what building and testing need, where it is missing
 	@scripts/install-missing gcc libclang-dev redis-server
-
-ffmpeg:
-	@scripts/install-missing ffmpeg
 
 clean: ## Remove all that was built, and the data of `make run`
 	cargo clean

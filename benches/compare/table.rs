@@ -66,7 +66,7 @@ pub fn print_bars(series: &[Series]) {
         let by_cpu = one.ratio(other, Sample::rate_by_cpu);
         let verdict = if by_ops.median.min(by_cpu.median) >= bar.least { "reached" } else { "NOT REACHED" };
         println!(
-            "  at least {:.2}x {:<20} by ops {:<21} by CPU {:<21} {verdict}",
+            "  at least {:.2} {:<20} by ops {:<21} by CPU {:<21} {verdict}",
             bar.least,
             bar.what,
             ratio(by_ops),
@@ -80,12 +80,16 @@ fn find(series: &[Series], way: Way) -> &Series {
     series.iter().find(|one| one.way == way).expect("all ways are measured")
 }
 
-/// A ratio with its spread; a small one as its inverse.
+/// A ratio with its spread.
 fn ratio(spread: Spread) -> String {
-    let Spread { median, min, max } = spread;
-    if median >= 0.1 {
-        format!("{median:.2}x ({min:.2}..{max:.2})")
-    } else {
-        format!("1/{:.0} (1/{:.0}..1/{:.0})", median.recip(), min.recip(), max.recip())
+    format!("{} ({}..{})", short(spread.median), short(spread.min), short(spread.max))
+}
+
+/// A number to a length that suits its size, a small one as its inverse.
+fn short(value: f64) -> String {
+    match value {
+        large if large >= 100.0 => format!("{large:.0}"),
+        small if small < 0.1 => format!("1/{:.0}", small.recip()),
+        _ => format!("{value:.2}"),
     }
 }
