@@ -68,7 +68,7 @@ fn a_warm_fingerprinter_allocates_nothing() {
         for params in &params {
             for hash in [HashKind::Sha256, HashKind::Blake3] {
                 fingerprinter
-                    .fingerprint("generateVideo", params.as_bytes(), hash)
+                    .fingerprint("generateVideo", params.as_bytes(), hash, &[])
                     .expect("acceptable params");
             }
         }
@@ -95,7 +95,7 @@ fn a_huge_text_is_not_paid_for_afterwards() {
     ];
     let texts = HELD.get();
     for params in &huge {
-        let _ = fingerprinter.fingerprint("generateVideo", params.as_bytes(), HashKind::Sha256);
+        let _ = fingerprinter.fingerprint("generateVideo", params.as_bytes(), HashKind::Sha256, &[]);
     }
     // Four buffers may become large: the tape, what is respelled, the members, and the text to hash. The
     // two that are as long as the nesting never are.

@@ -236,12 +236,12 @@ mod tests {
     const ADD: &str = "08d9986d2f11160a87b06e1f7cbb67b6a84e749af87b2425546ad7d8b4082d81";
 
     fn fingerprint(operation: &str, params: &str) -> Fingerprint {
-        Fingerprinter::new().fingerprint(operation, params.as_bytes(), HashKind::default()).unwrap()
+        Fingerprinter::new().fingerprint(operation, params.as_bytes(), HashKind::default(), &[]).unwrap()
     }
 
     fn refusal(argument: &str) -> String {
         let fingerprint = Params::parse(argument.as_bytes())
-            .and_then(|params| params.resolve("add", HashKind::Sha256, &mut Fingerprinter::new()));
+            .and_then(|params| params.resolve("add", &Policy::default(), &mut Fingerprinter::new()));
         fingerprint.unwrap_err().to_string()
     }
 
@@ -265,7 +265,7 @@ mod tests {
             // No operation has this name, but if one had, it would not be mistaken for other params.
             fingerprint("add\",\"params\":1}", "1"),
             fingerprint("add\\\",\\\"params\\\":1}", "1"),
-            Fingerprinter::new().fingerprint("add", b"1", HashKind::Blake3).unwrap(),
+            Fingerprinter::new().fingerprint("add", b"1", HashKind::Blake3, &[]).unwrap(),
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
@@ -274,8 +274,8 @@ mod tests {
     #[test]
     fn a_fingerprinter_goes_on_after_a_refusal() {
         let mut fingerprinter = Fingerprinter::new();
-        assert!(fingerprinter.fingerprint("add", b"{\"a\":1", HashKind::Sha256).is_err());
-        let fingerprint = fingerprinter.fingerprint("add", b"{\"a\":1}", HashKind::Sha256).unwrap();
+        assert!(fingerprinter.fingerprint("add", b"{\"a\":1", HashKind::Sha256, &[]).is_err());
+        let fingerprint = fingerprinter.fingerprint("add", b"{\"a\":1}", HashKind::Sha256, &[]).unwrap();
         assert_eq!(fingerprint.to_string(), ADD);
     }
 
@@ -283,7 +283,7 @@ mod tests {
     fn a_huge_text_leaves_no_huge_buffer() {
         let mut fingerprinter = Fingerprinter::new();
         let params = format!("\"{}\"", "a".repeat(4 * canonical::RETAINED_BYTES));
-        fingerprinter.fingerprint("add", params.as_bytes(), HashKind::Blake3).unwrap();
+        fingerprinter.fingerprint("add", params.as_bytes(), HashKind::Blake3, &[]).unwrap();
         assert!(fingerprinter.text.capacity() <= canonical::RETAINED_BYTES);
     }
 
@@ -313,11 +313,12 @@ mod tests {
         let argument = format!("fp:{ADD}");
         let params = Params::parse(argument.as_bytes()).unwrap();
         assert_eq!(params, Params::Fingerprint(Fingerprint::from_hex(ADD.as_bytes()).unwrap()));
-        let resolved = params.resolve("whatever", HashKind::Blake3, &mut Fingerprinter::new());
+        let resolved = params.resolve("whatever", &Policy::default(), &mut Fingerprinter::new());
         assert_eq!(resolved.unwrap().to_string(), ADD);
         // A text is not looked at before it is resolved.
         assert_eq!(Params::parse(b"{\"a\""), Ok(Params::Json(b"{\"a\"")));
-        let resolved = Params::Json(b"{\"a\":1}").resolve("add", HashKind::Sha256, &mut Fingerprinter::new());
+        let resolved =
+            Params::Json(b"{\"a\":1}").resolve("add", &Policy::default(), &mut Fingerprinter::new());
         assert_eq!(resolved.unwrap().to_string(), ADD);
     }
 

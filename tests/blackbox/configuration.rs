@@ -17,6 +17,8 @@ const NUMBERS: [(&str, i64, i64, i64); 5] = [
     ("cache.ttl-max-seconds", 315_360_000, 1, 3_153_600_000),
 ];
 
+const SWITCHES: [(&str, &str); 2] = [("cache.enabled", "yes"), ("cache.apply-from-clients", "no")];
+
 #[track_caller]
 fn value(client: &mut Client, name: &str) -> String {
     call!(client, "CONFIG", "GET", name).field(name).text()
@@ -34,7 +36,7 @@ fn every_config_is_listed_with_its_default() {
     listed.sort();
     let mut expected: Vec<(String, String)> =
         NUMBERS.iter().map(|(name, default, ..)| ((*name).to_owned(), default.to_string())).collect();
-    expected.push(("cache.apply-from-clients".to_owned(), "no".to_owned()));
+    expected.extend(SWITCHES.map(|(name, default)| (name.to_owned(), default.to_owned())));
     expected.sort();
     assert_eq!(listed, expected);
 }

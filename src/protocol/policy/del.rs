@@ -1,9 +1,8 @@
 //! `CACHE.POLICY DEL ns-pattern operation-pattern [field ...]`
 
 use super::super::table::{Argument, Command, Flag, Kind};
-use super::{CONTAINER, EVERY_PRIMARY, NAMESPACE_PATTERN, OPERATION_PATTERN, field, patterns};
+use super::{CONTAINER, EVERY_PRIMARY, NAMESPACE_PATTERN, OPERATION_PATTERN, Patterns, field};
 use crate::core::policy::field::Field;
-use crate::core::policy::glob::Pattern;
 use crate::core::refusal::Refusal;
 
 pub const COMMAND: Command = Command {
@@ -39,8 +38,7 @@ pub const COMMAND: Command = Command {
 /// What a client asks.
 #[derive(Debug)]
 pub struct Request {
-    pub namespace: Pattern,
-    pub operation: Pattern,
+    pub patterns: Patterns,
     /// None: the whole rule.
     pub fields: Vec<Field>,
 }
@@ -48,8 +46,8 @@ pub struct Request {
 impl Request {
     /// Reads the arguments after the command's name.
     pub fn parse(arguments: &[&[u8]]) -> Result<Self, Refusal> {
-        let ((namespace, operation), rest) = patterns(arguments)?;
+        let (patterns, rest) = Patterns::parse(arguments)?;
         let fields = rest.iter().map(|name| field(name)).collect::<Result<_, _>>()?;
-        Ok(Request { namespace, operation, fields })
+        Ok(Request { patterns, fields })
     }
 }

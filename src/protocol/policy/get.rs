@@ -2,8 +2,7 @@
 
 use super::super::reply::Reply;
 use super::super::table::{Command, Flag};
-use super::{CONTAINER, NAMESPACE_PATTERN, OPERATION_PATTERN, patterns};
-use crate::core::policy::glob::Pattern;
+use super::{CONTAINER, NAMESPACE_PATTERN, OPERATION_PATTERN, Patterns};
 use crate::core::policy::rules::Rule;
 use crate::core::refusal::Refusal;
 
@@ -30,8 +29,8 @@ pub const COMMAND: Command = Command {
 };
 
 /// Reads the arguments after the command's name.
-pub fn parse(arguments: &[&[u8]]) -> Result<(Pattern, Pattern), Refusal> {
-    patterns(arguments).map(|(patterns, _)| patterns)
+pub fn parse(arguments: &[&[u8]]) -> Result<Patterns, Refusal> {
+    Patterns::parse(arguments).map(|(patterns, _)| patterns)
 }
 
 /// The fields of a rule.

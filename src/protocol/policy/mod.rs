@@ -4,6 +4,7 @@ use crate::core::policy::field::Field;
 use crate::core::policy::glob::Pattern;
 use crate::core::refusal::{Code, Refusal, quoted};
 
+use super::entry_arguments::too_few;
 use super::table::{Argument, Kind};
 
 pub mod del;
@@ -34,11 +35,28 @@ const OPERATION_PATTERN: Argument = Argument {
 /// In a cluster a rule is set on every primary, as a function is; clients that know the tips do so by themselves.
 const EVERY_PRIMARY: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
 
-/// The two patterns that name a rule, from the front of a command's arguments; returns what remains.
-fn patterns<'a>(arguments: &'a [&'a [u8]]) -> Result<((Pattern, Pattern), &'a [&'a [u8]]), Refusal> {
-    let ([namespace, operation], rest) =
-        arguments.split_first_chunk::<2>().ok_or_else(super::entry_arguments::too_few)?;
-    Ok(((Pattern::of_namespaces(namespace)?, Pattern::of_operations(operation)?), rest))
+/// The two patterns that name a rule.
+#[derive(Debug)]
+pub struct Patterns {
+    pub namespace: Pattern,
+    pub operation: Pattern,
+}
+
+impl Patterns {
+    /// Takes the two from the front of a command's arguments; returns what remains.
+    fn parse<'a>(arguments: &'a [&'a [u8]]) -> Result<(Self, &'a [&'a [u8]]), Refusal> {
+        let ([namespace, operation], rest) = arguments.split_first_chunk::<2>().ok_or_else(too_few)?;
+        let patterns = Patterns {
+            namespace: Pattern::of_namespaces(namespace)?,
+            operation: Pattern::of_operations(operation)?,
+        };
+        Ok((patterns, rest))
+    }
+
+    /// Both as they were written.
+    pub fn as_bytes(&self) -> (&[u8], &[u8]) {
+        (self.namespace.as_str().as_bytes(), self.operation.as_str().as_bytes())
+    }
 }
 
 /// The field that an argument names.

@@ -1,9 +1,8 @@
 //! `CACHE.POLICY SET ns-pattern operation-pattern field value [field value ...]`
 
 use super::super::table::{Argument, Command, Flag, Kind};
-use super::{CONTAINER, EVERY_PRIMARY, NAMESPACE_PATTERN, OPERATION_PATTERN, field, patterns};
+use super::{CONTAINER, EVERY_PRIMARY, NAMESPACE_PATTERN, OPERATION_PATTERN, Patterns, field};
 use crate::core::policy::field::Field;
-use crate::core::policy::glob::Pattern;
 use crate::core::policy::value::Value;
 use crate::core::refusal::{Code, Refusal};
 
@@ -44,15 +43,14 @@ pub const COMMAND: Command = Command {
 /// What a client asks.
 #[derive(Debug)]
 pub struct Request {
-    pub namespace: Pattern,
-    pub operation: Pattern,
+    pub patterns: Patterns,
     pub values: Vec<(Field, Value)>,
 }
 
 impl Request {
     /// Reads the arguments after the command's name.
     pub fn parse(arguments: &[&[u8]]) -> Result<Self, Refusal> {
-        let ((namespace, operation), rest) = patterns(arguments)?;
+        let (patterns, rest) = Patterns::parse(arguments)?;
         let (pairs, unpaired) = rest.as_chunks::<2>();
         let mut values: Vec<(Field, Value)> = Vec::with_capacity(pairs.len());
         for [name, text] in pairs {
@@ -73,6 +71,6 @@ impl Request {
             let message = format!("field {} lacks its value", field(name)?.name());
             return Err(Refusal::new(Code::BadPolicy, message));
         }
-        Ok(Request { namespace, operation, values })
+        Ok(Request { patterns, values })
     }
 }

@@ -17,8 +17,10 @@ impl Handler for Set {
     const COMMAND: Command = set::COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let set::Request { namespace, operation, values } = set::Request::parse(call.arguments)?;
-        runtime::with(|runtime| runtime.change_rules(|rules| rules.set(namespace, operation, values)))?;
+        let set::Request { patterns, values } = set::Request::parse(call.arguments)?;
+        runtime::with(|runtime| {
+            runtime.change_rules(|rules| rules.set(patterns.namespace, patterns.operation, values))
+        })?;
         call.context.replicate_verbatim();
         call.reply(&Reply::OK);
         Ok(())
@@ -30,8 +32,7 @@ impl Handler for Del {
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let request = del::Request::parse(call.arguments)?;
-        let (namespace, operation) =
-            (request.namespace.as_str().as_bytes(), request.operation.as_str().as_bytes());
+        let (namespace, operation) = request.patterns.as_bytes();
         let deleted = runtime::with(|runtime| {
             runtime.change_rules(|rules| rules.delete(namespace, operation, &request.fields))
         });
@@ -47,10 +48,9 @@ impl Handler for Get {
     const COMMAND: Command = get::COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let (namespace, operation) = get::parse(call.arguments)?;
-        let reply = runtime::with(|runtime| {
-            get::reply(runtime.rules().get(namespace.as_str().as_bytes(), operation.as_str().as_bytes()))
-        });
+        let patterns = get::parse(call.arguments)?;
+        let (namespace, operation) = patterns.as_bytes();
+        let reply = runtime::with(|runtime| get::reply(runtime.rules().get(namespace, operation)));
         call.reply(&reply);
         Ok(())
     }
