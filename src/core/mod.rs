@@ -7,7 +7,7 @@
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
 //! | [`name`], [`state`] | names, keys, and what is found at them |
 //! | [`entry`], [`origin`], [`namespace`], [`recent`], [`codec`] | what is stored, and as which bytes |
-//! | [`policy`], [`pointer`] | what the rules say of it, and what they look at |
+//! | [`policy`], [`mod@pointer`] | what the rules say of it, and what they look at |
 //! | [`set`], [`invalidate`], [`lifetime`] | what the commands decide |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 

@@ -157,7 +157,8 @@ impl Command {
                     Kind::OneOf(alternatives) => alternatives,
                     _ => std::slice::from_ref(argument),
                 };
-                alternatives.iter().map(move |alternative| (group, alternative))
+                let named = alternatives.iter().filter(|alternative| alternative.token.is_some());
+                named.map(move |alternative| (group, alternative))
             },
         )
     }

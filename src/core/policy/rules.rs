@@ -121,7 +121,7 @@ impl Rules {
         self.0.clear();
     }
 
-    /// The stored form, see [`stored`](super::stored).
+    /// The stored form, see [`super::stored`].
     pub fn encode(&self) -> Vec<u8> {
         stored::encode(self)
     }
