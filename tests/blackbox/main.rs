@@ -7,6 +7,7 @@ mod harness;
 mod access;
 mod apply;
 mod configuration;
+mod examples;
 mod expiry;
 mod hostile_arguments;
 mod hostile_dumps;
