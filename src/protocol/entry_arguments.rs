@@ -7,7 +7,8 @@ use crate::core::policy::Policy;
 use crate::core::refusal::Refusal;
 use crate::core::state::Address;
 
-use super::table::{Argument, Kind};
+use super::options::Options;
+use super::table::{Argument, Command, Kind};
 
 /// As the table names them.
 pub const NAMESPACE: Argument = Argument {
@@ -52,6 +53,17 @@ impl<'a> EntryArguments<'a> {
             params: Params::parse(params)?,
         };
         Ok((address, rest))
+    }
+
+    /// Reads the arguments of a command that has no others.
+    pub fn alone(
+        command: &'static Command,
+        arguments: &'a [&'a [u8]],
+        limits: &Limits,
+    ) -> Result<Self, Refusal> {
+        let (entry, rest) = Self::parse(arguments, limits)?;
+        Options::parse(command, rest)?;
+        Ok(entry)
     }
 
     /// The address, with the fingerprint of the params under a policy.

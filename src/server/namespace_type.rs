@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::api::context::Context;
 use super::api::io::{Digest, Io};
-use super::api::key::ValueType;
+use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::{rules, runtime};
@@ -62,7 +62,6 @@ impl StoredNamespace {
 /// Registers the type with the server.
 pub fn register(context: Context<'_>) -> Result<(), String> {
     let mut methods = raw::RedisModuleTypeMethods {
-        version: 4,
         rdb_load: Some(rdb_load),
         rdb_save: Some(rdb_save),
         aof_rewrite: Some(aof_rewrite),
@@ -73,14 +72,9 @@ pub fn register(context: Context<'_>) -> Result<(), String> {
         aux_save: Some(rules::save),
         aux_save_triggers: rules::TRIGGERS,
         free_effort: Some(free_effort),
-        unlink: None,
+        unlink: Some(unlink),
         copy: Some(copy),
-        defrag: None,
-        mem_usage2: None,
-        free_effort2: None,
-        unlink2: None,
-        copy2: None,
-        aux_save2: None,
+        ..NO_METHODS
     };
     NAMESPACE_TYPE.register(context, NAME, &mut methods)
 }
@@ -151,6 +145,17 @@ unsafe extern "C" fn free(value: *mut c_void) {
 unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, value: *const c_void) -> usize {
     // SAFETY: the server passes a live value.
     guarded(1, || unsafe { namespace(value) }.map_or(1, |namespace| namespace.epochs().saturating_add(1)))
+}
+
+/// The key loses its name (DEL, RENAME, MOVE), and the value may live on under another, in which the roster shall
+/// know it.
+unsafe extern "C" fn unlink(_key: *mut raw::RedisModuleString, value: *const c_void) {
+    guarded((), || {
+        // SAFETY: the server passes a live value.
+        if let Some(stored) = unsafe { value.cast::<StoredNamespace>().as_ref() } {
+            stored.met_in.set(None);
+        }
+    });
 }
 
 /// Another life under another name: nothing of the original is alive in it. The incarnation is drawn from what

@@ -1,13 +1,10 @@
 //! `CACHE.RESULT INFO ns operation params`
 
-use super::super::entry_arguments::{EntryArguments, NAMESPACE, OPERATION, PARAMS};
-use super::super::options::Options;
+use super::super::entry_arguments::{NAMESPACE, OPERATION, PARAMS};
 use super::super::reply::Reply;
 use super::super::table::{Command, Flag, KeyUse};
 use super::CONTAINER;
 use crate::core::instant::Instant;
-use crate::core::limits::Limits;
-use crate::core::refusal::Refusal;
 use crate::core::state::{Address, State};
 
 pub const COMMAND: Command = Command {
@@ -31,13 +28,6 @@ pub const COMMAND: Command = Command {
     ],
     examples: &[],
 };
-
-/// Reads the arguments after the command's name.
-pub fn parse<'a>(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<EntryArguments<'a>, Refusal> {
-    let (entry, rest) = EntryArguments::parse(arguments, limits)?;
-    Options::parse(&COMMAND, rest)?;
-    Ok(entry)
-}
 
 /// The pairs for what was found at an address.
 pub fn reply<'a>(address: &Address<'_>, state: &State<'a>, now: Instant) -> Reply<'a> {

@@ -3,7 +3,8 @@
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
 use crate::core::state::{State, Why};
-use crate::protocol::result::info::{COMMAND, parse, reply};
+use crate::protocol::entry_arguments::EntryArguments;
+use crate::protocol::result::info::{COMMAND, reply};
 use crate::protocol::table::Command;
 
 pub struct Info;
@@ -12,7 +13,7 @@ impl Handler for Info {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let entry = parse(call.arguments, &call.limits)?;
+        let entry = EntryArguments::alone(&Self::COMMAND, call.arguments, &call.limits)?;
         let found = call.look(&entry)?;
         let state = match found.state() {
             State::Absent(_) if found.bypassed => State::Absent(Why::Disabled),
