@@ -1,4 +1,4 @@
-//! What documentation shows is what happens: the examples of the command table and the tour of the README, typed into
+//! What documentation shows is what happens: the examples of the command table and the tours of the pages, typed into
 //! redis-cli.
 
 use std::process::Command;
@@ -10,7 +10,8 @@ use crate::harness::Server;
 /// What redis-cli shows for a line, as in a terminal.
 #[track_caller]
 fn typed(server: &Server, line: &str) -> String {
-    let script = format!("redis-cli --no-raw -p {} {line}", server.port());
+    // Patterns are not the names of files.
+    let script = format!("set -f; redis-cli --no-raw -p {} {line}", server.port());
     let output = Command::new("sh").args(["-c", &script]).output().expect("sh runs");
     assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
@@ -46,11 +47,12 @@ fn tour(page: &str) -> Vec<(String, String)> {
     steps
 }
 
-#[test]
-fn the_tour_of_the_readme_is_true() {
+/// Types what a page shows, and demands that redis-cli shows what the page does.
+#[track_caller]
+fn walk(page: &str) {
     let server = Server::start();
-    let steps = tour(include_str!("../../README.md"));
-    assert!(steps.len() > 10, "only {} steps were found", steps.len());
+    let steps = tour(page);
+    assert!(steps.len() > 5, "only {} steps were found", steps.len());
     for (line, shown) in steps {
         let told = typed(&server, &line);
         if shown.contains("...\n") {
@@ -61,4 +63,14 @@ fn the_tour_of_the_readme_is_true() {
             assert_eq!(told, shown.trim_end(), "{line}");
         }
     }
+}
+
+#[test]
+fn the_tour_of_the_readme_is_true() {
+    walk(include_str!("../../README.md"));
+}
+
+#[test]
+fn the_tour_of_the_page_on_policies_is_true() {
+    walk(include_str!("../../docs/policies.md"));
 }

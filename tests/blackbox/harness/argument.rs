@@ -62,3 +62,11 @@ macro_rules! cache {
         $crate::call!($client, "CACHE.RESULT", $($argument),+)
     };
 }
+
+/// Sends one subcommand of `CACHE.POLICY` and returns its reply: `policy!(client, "SET", ns, operation, "TTL", "30s")`.
+#[macro_export]
+macro_rules! policy {
+    ($client:expr, $($argument:expr),+ $(,)?) => {
+        $crate::call!($client, "CACHE.POLICY", $($argument),+)
+    };
+}

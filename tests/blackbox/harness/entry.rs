@@ -54,4 +54,22 @@ impl<'a> Entry<'a> {
         let key = self.key(client);
         client.must(&["PEXPIRETIME", &key]).int()
     }
+
+    /// The tags, in their order.
+    #[track_caller]
+    pub fn tags(&self, client: &mut Client) -> Vec<String> {
+        self.info(client, "tags").array().iter().map(super::Value::text).collect()
+    }
+
+    /// TTL and grace in milliseconds, exactly: INFO counts both from its one look at the clock. Demands that the
+    /// Redis expiry of the key is the end of both.
+    #[track_caller]
+    pub fn life(&self, client: &mut Client) -> (i64, i64) {
+        let info = cache!(client, "INFO", self.ns, self.operation, self.params);
+        let ms = |field: &str| info.field(field).int();
+        let (created, age) = (ms("created_ms"), ms("age_ms"));
+        let (ttl, whole) = (age + ms("fresh_for_ms"), age + ms("expires_in_ms"));
+        assert_eq!(self.expiry(client), created + whole, "the key's expiry is not the end of the entry");
+        (ttl, whole - ttl)
+    }
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ pub struct Server {
 enum Attempt {
     Ready(Child),
     PortTaken,
+    /// It ended by itself: how, and what it logged.
+    Ended(ExitStatus, String),
 }
 
 impl Server {
@@ -43,8 +45,12 @@ impl Server {
     pub(super) fn launched_in(dir: PathBuf) -> Server {
         for _ in 0..PORTS {
             let port = ports::next();
-            if let Attempt::Ready(process) = attempt(&dir, port) {
-                return Server { process, port, dir };
+            match attempt(&dir, port) {
+                Attempt::Ready(process) => return Server { process, port, dir },
+                Attempt::PortTaken => {}
+                Attempt::Ended(status, log) => {
+                    panic!("the server in {} did not start: {status}\n{log}", dir.display())
+                }
             }
         }
         panic!("{PORTS} ports were all taken");
@@ -117,12 +123,24 @@ impl Server {
     /// Starts the stopped server again, with the configuration as it is now.
     #[track_caller]
     pub fn start_again(&mut self) {
+        if let Err((status, log)) = self.try_to_start_again() {
+            panic!("the server in {} did not start: {status}\n{log}", self.dir.display());
+        }
+    }
+
+    /// The same, for a server that may refuse: how it ended then, and what it logged.
+    #[track_caller]
+    pub fn try_to_start_again(&mut self) -> Result<(), (ExitStatus, String)> {
         let start = Instant::now();
         // Somebody's outgoing connection can hold the port for a moment.
         while start.elapsed() < READY_WITHIN {
-            if let Attempt::Ready(process) = attempt(&self.dir, self.port) {
-                self.process = process;
-                return;
+            match attempt(&self.dir, self.port) {
+                Attempt::Ready(process) => {
+                    self.process = process;
+                    return Ok(());
+                }
+                Attempt::PortTaken => {}
+                Attempt::Ended(status, log) => return Err((status, log)),
             }
         }
         panic!("port {} is not free again\n{}", self.port, log_tail(&self.dir));
@@ -180,7 +198,7 @@ fn attempt(dir: &Path, port: u16) -> Attempt {
             if log.contains("Address already in use") {
                 return Attempt::PortTaken;
             }
-            panic!("the server in {} did not start: {status}\n{log}", dir.display());
+            return Attempt::Ended(status, log);
         }
         if answers(port, process.id()) {
             return Attempt::Ready(process);
