@@ -82,10 +82,14 @@ unsafe extern "C" fn on_persistence(
     guarded((), || {
         // SAFETY: the server passes a context that is good until this returns.
         let context = unsafe { Context::new(context) };
-        if let Some(context) = context
-            && subevent == raw::REDISMODULE_SUBEVENT_PERSISTENCE_AOF_START
-        {
-            rules::check_rewrite(context);
+        match (subevent, context) {
+            (
+                raw::REDISMODULE_SUBEVENT_PERSISTENCE_AOF_START
+                | raw::REDISMODULE_SUBEVENT_PERSISTENCE_SYNC_AOF_START,
+                _,
+            ) => rules::begin_rewrite(),
+            (raw::REDISMODULE_SUBEVENT_PERSISTENCE_ENDED, Some(context)) => rules::end_rewrite(context),
+            _ => {}
         }
     });
 }

@@ -43,15 +43,28 @@ pub unsafe extern "C" fn load(io: *mut raw::RedisModuleIO, encoding_version: c_i
     })
 }
 
+/// How far the rewrite of an append-only file is that this process is busy with, mostly a child of the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rewrite {
+    None,
+    /// No namespace was written yet.
+    Begun,
+    /// The rules stand in the file.
+    HasRules,
+}
+
 thread_local! {
-    /// Whether this process has written the rules into an append-only file. A rewrite is done by a child process,
-    /// which has only one to write.
-    static EMITTED: Cell<bool> = const { Cell::new(false) };
+    static REWRITE: Cell<Rewrite> = const { Cell::new(Rewrite::None) };
+}
+
+/// An append-only file is about to be rewritten.
+pub fn begin_rewrite() {
+    REWRITE.set(Rewrite::Begun);
 }
 
 /// Writes the rules into an append-only file that is being rewritten without preamble, the first time it is called.
 pub fn emit_once(io: Io) {
-    if EMITTED.replace(true) {
+    if REWRITE.replace(Rewrite::HasRules) == Rewrite::HasRules {
         return;
     }
     runtime::with(|runtime| {
@@ -67,13 +80,14 @@ pub fn emit_once(io: Io) {
     });
 }
 
-/// An append-only file is about to be rewritten: says so where the rules cannot be kept in it.
-pub fn check_rewrite(context: Context<'_>) {
+/// Something was written to disk. Says so where that was an append-only file and the rules are not in it: only
+/// at the end is it known that there was no namespace, since those that this server has met may be gone.
+pub fn end_rewrite(context: Context<'_>) {
+    let has_none = REWRITE.replace(Rewrite::None) == Rewrite::Begun;
     let rules = runtime::with(|runtime| runtime.rules().len());
-    let namespaces = runtime::with(|runtime| runtime.roster.borrow().len());
-    if rules > 0 && namespaces == 0 && context.config("aof-use-rdb-preamble").as_deref() == Some("no") {
+    if has_none && rules > 0 && context.config("aof-use-rdb-preamble").as_deref() == Some("no") {
         log::warning(
-            "the append-only file is rewritten without RDB preamble and there is no namespace yet: the rules of \
+            "the append-only file was rewritten without RDB preamble and there is no namespace: the rules of \
              CACHE.POLICY are not in it. Set aof-use-rdb-preamble to yes, or set the rules again after a restart",
         );
     }
