@@ -119,8 +119,12 @@ fn without_preamble_and_namespace_a_rewrite_loses_them_and_says_so() {
     assert!(!server.log().contains(LOST));
     wait_for_aof_rewrite(&server);
     wait_until("the log says so", || server.log().contains(LOST));
-    // They are lost with the restart only.
+    // They are lost only when the file is loaded.
     assert_eq!(rules(&mut server.client()), set);
+    server.client().must(&["DEBUG", "LOADAOF"]);
+    assert_eq!(rules(&mut server.client()), [""; 0], "what was there before the load is still there");
+    set_some(&mut server.client());
+    wait_for_aof_rewrite(&server);
     server.kill_and_restart();
     assert_eq!(rules(&mut server.client()), [""; 0]);
     // With the preamble nothing is lost.

@@ -180,6 +180,16 @@ fn a_full_synchronisation_brings_the_primarys_rules_and_no_others() {
 }
 
 #[test]
+fn a_primary_without_the_module_has_no_rules_to_give() {
+    let primary = Launch::new().without_module().start();
+    let replica = Server::start();
+    set_some(&mut replica.client());
+    call!(replica.client(), "REPLICAOF", "127.0.0.1", primary.port());
+    wait_for_replica_in_sync(&primary, &replica);
+    assert_eq!(rules(&mut replica.client()), [""; 0], "the replica kept rules of its own");
+}
+
+#[test]
 fn a_partial_synchronisation_misses_nothing() {
     let primary = Server::start();
     let replica = Launch::new().replica_of(&primary).start();
