@@ -147,13 +147,16 @@ unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, value: *cons
     guarded(1, || unsafe { namespace(value) }.map_or(1, |namespace| namespace.epochs().saturating_add(1)))
 }
 
-/// The key loses its name (DEL, RENAME, MOVE), and the value may live on under another, in which the roster shall
-/// know it.
-unsafe extern "C" fn unlink(_key: *mut raw::RedisModuleString, value: *const c_void) {
+/// The key loses its name (DEL, RENAME, MOVE). The value may live on under another, in which the roster shall know it;
+/// under this one it shall not, or a namespace that is dropped and made again would grow it each time.
+unsafe extern "C" fn unlink(key: *mut raw::RedisModuleString, value: *const c_void) {
     guarded((), || {
-        // SAFETY: the server passes a live value.
-        if let Some(stored) = unsafe { value.cast::<StoredNamespace>().as_ref() } {
-            stored.met_in.set(None);
+        // SAFETY: the server passes a key and a live value.
+        let (key, stored) = unsafe { (BorrowedString::new(key), value.cast::<StoredNamespace>().as_ref()) };
+        if let (Some(key), Some(stored)) = (key, stored)
+            && let Some(database) = stored.met_in.take()
+        {
+            runtime::with(|runtime| runtime.roster.borrow_mut().remove(database, key.bytes()));
         }
     });
 }

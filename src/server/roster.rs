@@ -3,7 +3,8 @@
 //! An evicted namespace takes all its entries along. `volatile-*` policies never choose one, since namespaces have
 //! no TTL. Under `allkeys-lru` and `allkeys-lfu` every lookup uses its namespace, and this timer uses the idle ones.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::ptr;
 
 use libc::c_void;
@@ -29,19 +30,32 @@ const SLICE: usize = 200;
 /// Where a namespace was met: database and name.
 type Place = (i32, Box<[u8]>);
 
-/// Each namespace that was met, the one that was used longest ago first.
+/// Each namespace that was met, and has not been deleted since. FLUSHALL tells nobody, so some may be gone.
 #[derive(Debug, Default)]
-pub struct Roster(VecDeque<Place>);
+pub struct Roster {
+    places: BTreeSet<Place>,
+    /// The one that was used last, behind which the next turn begins; none at the front.
+    last: Option<Place>,
+}
 
 impl Roster {
     pub fn add(&mut self, database: i32, name: &[u8]) {
-        self.0.push_back((database, name.into()));
+        self.places.insert((database, name.into()));
     }
 
-    /// Takes those whose turn it is.
-    fn take_slice(&mut self) -> Vec<Place> {
-        let slice = self.0.len().div_ceil(TICKS).min(SLICE);
-        self.0.drain(..slice).collect()
+    pub fn remove(&mut self, database: i32, name: &[u8]) {
+        self.places.remove(&(database, name.into()));
+    }
+
+    /// Those whose turn it is.
+    fn next_slice(&mut self) -> Vec<Place> {
+        let slice = self.places.len().div_ceil(TICKS).min(SLICE);
+        let behind = self.last.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let places: Vec<Place> = self.places.range((behind, Bound::Unbounded)).take(slice).cloned().collect();
+        if places.len() == slice {
+            self.last = places.last().cloned();
+        }
+        places
     }
 }
 
@@ -56,9 +70,9 @@ unsafe extern "C" fn on_tick(context: *mut raw::RedisModuleCtx, _data: *mut c_vo
         // SAFETY: the server passes a context that is good until this returns.
         let Some(context) = (unsafe { Context::new(context) }) else { return };
         if runtime::with(|runtime| runtime.eviction_by_use.get()) {
-            for (database, name) in runtime::with(|runtime| runtime.roster.borrow_mut().take_slice()) {
-                if is_there_and_used(context, database, &name) {
-                    runtime::with(|runtime| runtime.roster.borrow_mut().0.push_back((database, name)));
+            for (database, name) in runtime::with(|runtime| runtime.roster.borrow_mut().next_slice()) {
+                if !is_there_and_used(context, database, &name) {
+                    runtime::with(|runtime| runtime.roster.borrow_mut().remove(database, &name));
                 }
             }
         }
@@ -90,10 +104,27 @@ mod tests {
     #[test]
     fn a_short_roster_takes_all_its_ticks_and_a_long_one_is_cut() {
         let mut roster = Roster::default();
-        assert!(roster.take_slice().is_empty());
+        assert!(roster.next_slice().is_empty());
         (0..150).for_each(|n| roster.add(n, b"n"));
-        assert_eq!(roster.take_slice(), [(0, b"n"[..].into()), (1, b"n"[..].into())]);
+        assert_eq!(roster.next_slice(), [(0, b"n"[..].into()), (1, b"n"[..].into())]);
         (0..100_000).for_each(|n| roster.add(n, b"n"));
-        assert_eq!(roster.take_slice().len(), SLICE);
+        assert_eq!(roster.next_slice().len(), SLICE);
+    }
+
+    #[test]
+    fn each_namespace_has_its_turn_once_a_round() {
+        let mut roster = Roster::default();
+        (0..350).for_each(|n| roster.add(n, b"n"));
+        let round = |roster: &mut Roster| -> Vec<i32> {
+            (0..TICKS).flat_map(|_| roster.next_slice()).map(|(database, _)| database).collect()
+        };
+        let first = round(&mut roster);
+        assert_eq!(first[..350], (0..350).collect::<Vec<_>>());
+        // One that is met again is known already, and one that goes is missed by nobody.
+        roster.add(7, b"n");
+        roster.remove(8, b"n");
+        roster.last = None;
+        let second = round(&mut roster);
+        assert_eq!(second[..10], [0, 1, 2, 3, 4, 5, 6, 7, 9, 10]);
     }
 }

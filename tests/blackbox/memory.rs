@@ -1,6 +1,6 @@
 //! A full server: what is refused, what goes on, and what eviction may never do.
 
-use crate::harness::{Entry, Launch, ReplicationStream, Server, nil, ok};
+use crate::harness::{Client, Entry, Launch, ReplicationStream, Server, nil, ok};
 use crate::{args, cache, call};
 
 #[test]
@@ -67,5 +67,27 @@ fn a_full_server_evicts_for_a_write_as_core_does() {
     for n in 0..500 {
         assert_eq!(cache!(client, "SET", "ns", "op", n, vec![b'x'; 20_000]), ok());
         assert_eq!(cache!(client, "GET", "ns", "op", n).bulk().len(), 20_000, "the newest went first");
+    }
+}
+
+#[test]
+fn namespaces_that_come_and_go_leave_nothing_behind() {
+    let server = Server::start();
+    let mut client = server.client();
+    let script = "
+        for n = 1, tonumber(ARGV[1]) do
+            local ns = ARGV[2] .. (n % tonumber(ARGV[3]))
+            redis.call('CACHE.RESULT', 'INVALIDATE', ns, 'op', '{}')
+            redis.call('DEL', ns)
+        end";
+    let used =
+        |client: &mut Client| -> i64 { client.info("memory", "used_memory").unwrap().parse().unwrap() };
+    // The same name again and again, then ever new ones. The first round takes what is kept for later ones.
+    for (prefix, names) in [("a-name-", 1), ("another-name-", 1_000_000)] {
+        call!(client, "EVAL", script, 0, 1000, prefix, names);
+        let before = used(&mut client);
+        call!(client, "EVAL", script, 0, 30_000, prefix, names);
+        let grown = used(&mut client) - before;
+        assert!(grown < 300_000, "30,000 namespaces called {prefix}... left {grown} bytes");
     }
 }
