@@ -19,6 +19,7 @@ pub mod instant;
 pub mod invalidate;
 pub mod lifetime;
 pub mod limits;
+pub mod merge;
 pub mod name;
 pub mod namespace;
 pub mod origin;
