@@ -40,6 +40,16 @@ pub enum Decision<'a> {
     Remove,
 }
 
+impl<'a> Decision<'a> {
+    /// The tags of what would be stored.
+    pub fn tags(&self) -> Tags<'a> {
+        match self {
+            Decision::Store(entry) => entry.tags,
+            Decision::Forbidden | Decision::Remove => Tags::NONE,
+        }
+    }
+}
+
 /// What the entry that is written is the result of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject<'a> {
