@@ -15,7 +15,7 @@ use super::api::string::{BorrowedString, OwnedString};
 use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::runtime;
-use crate::core::entry::{Entry, Mark};
+use crate::core::entry::Entry;
 use crate::core::fingerprint::Fingerprint;
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
