@@ -53,7 +53,6 @@ impl<'a> Cutter<'a> {
                     self.ways.truncate(container.ways);
                     self.open.pop();
                 }
-                (b',', rest) => self.rest = rest,
                 _ => self.child()?,
             }
         }
@@ -84,6 +83,9 @@ impl<'a> Cutter<'a> {
         let (index, is_member) = (container.read, container.bracket == b'}');
         let (first_way, ways) = (container.ways, self.ways.len());
         container.read = index.saturating_add(1);
+        if index > 0 {
+            self.take_only(b",")?;
+        }
         let name = if is_member { self.take(end_of_string(self.rest)?)? } else { b"" };
         let mut is_cut = false;
         for way in first_way..ways {
@@ -95,7 +97,7 @@ impl<'a> Cutter<'a> {
                 _ => self.ways.push(beyond),
             }
         }
-        let colon = if is_member { self.take(1)? } else { b"" };
+        let colon = if is_member { self.take_only(b":")? } else { b"" };
         if is_cut {
             self.ways.truncate(ways);
             self.take(end_of_value(self.rest)?)?;
@@ -108,6 +110,11 @@ impl<'a> Cutter<'a> {
         self.out.extend_from_slice(name);
         self.out.extend_from_slice(colon);
         self.value(ways)
+    }
+
+    /// Takes what must come next.
+    fn take_only(&mut self, expected: &[u8]) -> Option<&'a [u8]> {
+        self.take(expected.len()).filter(|taken| *taken == expected)
     }
 
     fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
@@ -221,7 +228,21 @@ mod tests {
 
     #[test]
     fn what_is_not_canonical_is_not_lost() {
-        for text in ["", "{", "{\"a\"", "{\"a\":", "[1", "[1,2", "{\"a\":1}x", "{\"a", "{a:1}", "[[]"] {
+        for text in [
+            "",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "[1",
+            "[1,2",
+            "{\"a\":1}x",
+            "{\"a",
+            "{a:1}",
+            "[[]",
+            "[1 2]",
+            "[1,]",
+            "[,1]",
+        ] {
             assert_eq!(cut_out(text, &["/a", "/0/0"]), text);
         }
     }
