@@ -1,8 +1,10 @@
 //! JSON Pointers (RFC 6901): the way to one value inside a JSON text.
 
+mod found;
 mod search;
 
-pub use search::{Found, Scalar, find_all};
+pub use found::{Found, Scalar};
+pub use search::find_all;
 
 use std::fmt;
 
