@@ -14,4 +14,5 @@
 pub mod core;
 pub mod protocol;
 #[cfg(feature = "server")]
+#[allow(unsafe_code)]
 mod server;

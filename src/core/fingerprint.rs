@@ -12,6 +12,9 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use super::canonical::{self, BadJson, Canonicalizer};
+use super::pointer::Pointer;
+use super::policy::Policy;
+use super::policy::cut::cut;
 use super::refusal::{Code, Refusal, quoted};
 
 /// The hash that fingerprints are made with.
@@ -102,6 +105,8 @@ pub struct Fingerprinter {
     canonicalizer: Canonicalizer,
     /// The contiguous bytes to hash.
     text: Vec<u8>,
+    /// Canonical params of which something is left out.
+    whole: Vec<u8>,
 }
 
 impl Fingerprinter {
@@ -110,11 +115,12 @@ impl Fingerprinter {
         Self::default()
     }
 
-    /// The fingerprint of an operation with its params, one JSON text.
+    /// The fingerprint of an operation with its params, one JSON text, from which the members at `ignore` are left
+    /// out.
     ///
     /// The alphabet of operations (`[A-Za-z0-9_.:/@+-]`) needs no escapes in JSON; any other text would
     /// get them, so that no two pairs of operation and params have the same bytes. Between calls at
-    /// most [`canonical::RETAINED_BYTES`] are kept for these bytes.
+    /// most [`canonical::RETAINED_BYTES`] are kept for each of its texts.
     ///
     /// # Errors
     ///
@@ -124,17 +130,42 @@ impl Fingerprinter {
         operation: &str,
         params: &[u8],
         hash: HashKind,
+        ignore: &[Pointer],
     ) -> Result<Fingerprint, BadJson> {
         self.text.clear();
         self.text.extend_from_slice(b"{\"operation\":");
         canonical::strings::append(operation, &mut self.text);
         self.text.extend_from_slice(b",\"params\":");
-        let fingerprint = self.canonicalizer.append(params, &mut self.text).map(|()| {
+        let fingerprint = self.append(params, ignore).map(|()| {
             self.text.push(b'}');
             hash.of(&self.text)
         });
         canonical::give_back(&mut self.text);
         fingerprint
+    }
+
+    fn append(&mut self, params: &[u8], ignore: &[Pointer]) -> Result<(), BadJson> {
+        if ignore.is_empty() {
+            return self.canonicalizer.append(params, &mut self.text);
+        }
+        self.whole.clear();
+        let appended = self.canonicalizer.append(params, &mut self.whole);
+        if appended.is_ok() {
+            cut(&self.whole, ignore, &mut self.text);
+        }
+        canonical::give_back(&mut self.whole);
+        appended
+    }
+
+    /// The canonical form of params, all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`BadJson`] if there is none.
+    pub fn canonical(&mut self, params: &[u8]) -> Result<Vec<u8>, BadJson> {
+        let mut canonical = Vec::with_capacity(params.len());
+        self.canonicalizer.append(params, &mut canonical)?;
+        Ok(canonical)
     }
 }
 
@@ -161,7 +192,7 @@ impl<'a> Params<'a> {
         })
     }
 
-    /// The fingerprint of `operation` with these params.
+    /// The fingerprint of `operation` with these params, by the policy's hash and without what it ignores.
     ///
     /// # Errors
     ///
@@ -169,29 +200,137 @@ impl<'a> Params<'a> {
     pub fn resolve(
         &self,
         operation: &str,
-        hash: HashKind,
+        policy: &Policy,
         fingerprinter: &mut Fingerprinter,
     ) -> Result<Fingerprint, Refusal> {
         match *self {
             Params::Fingerprint(fingerprint) => Ok(fingerprint),
-            Params::Json(json) => fingerprinter
-                .fingerprint(operation, json, hash)
-                .map_err(|fault| Refusal::new(Code::BadParams, fault.to_string())),
+            Params::Json(json) => {
+                fingerprinter.fingerprint(operation, json, policy.hash, &policy.ignore).map_err(refusal)
+            }
         }
     }
+
+    /// The canonical form of the params, all of it; none where only their fingerprint is known.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve)'s.
+    pub fn canonical(&self, fingerprinter: &mut Fingerprinter) -> Result<Option<Vec<u8>>, Refusal> {
+        match *self {
+            Params::Fingerprint(_) => Ok(None),
+            Params::Json(json) => fingerprinter.canonical(json).map(Some).map_err(refusal),
+        }
+    }
+}
+
+fn refusal(fault: BadJson) -> Refusal {
+    Refusal::new(Code::BadParams, fault.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fingerprint(operation: &str, params: &str, hash: HashKind) -> String {
-        Fingerprinter::new().fingerprint(operation, params.as_bytes(), hash).unwrap().to_string()
+    /// The SHA-256 of `{"operation":"add","params":{"a":1}}`, by `sha256sum`.
+    const ADD: &str = "08d9986d2f11160a87b06e1f7cbb67b6a84e749af87b2425546ad7d8b4082d81";
+
+    fn fingerprint(operation: &str, params: &str) -> Fingerprint {
+        Fingerprinter::new().fingerprint(operation, params.as_bytes(), HashKind::default(), &[]).unwrap()
+    }
+
+    fn refusal(argument: &str) -> String {
+        let fingerprint = Params::parse(argument.as_bytes())
+            .and_then(|params| params.resolve("add", &Policy::default(), &mut Fingerprinter::new()));
+        fingerprint.unwrap_err().to_string()
     }
 
     #[test]
-    fn a_fingerprint_is_the_hash_of_operation_and_canonical_params() {
-        let expected = "08d9986d2f11160a87b06e1f7cbb67b6a84e749af87b2425546ad7d8b4082d81";
-        assert_eq!(fingerprint("add", r#" { "\u0061" : 1 } "#, HashKind::Sha256), expected);
+    fn every_spelling_has_one_fingerprint() {
+        for params in [r#"{"a":1}"#, r#" { "\u0061" : 1.0 } "#, "{\"a\":10e-1}"] {
+            assert_eq!(fingerprint("add", params).to_string(), ADD);
+        }
+    }
+
+    #[test]
+    fn operation_and_params_both_count() {
+        let all = [
+            fingerprint("add", "1"),
+            fingerprint("add", "\"1\""),
+            fingerprint("add", "[1]"),
+            fingerprint("add2", "1"),
+            fingerprint("Add", "1"),
+            fingerprint("add", "9007199254740992"),
+            fingerprint("add", "9007199254740993"),
+            // No operation has this name, but if one had, it would not be mistaken for other params.
+            fingerprint("add\",\"params\":1}", "1"),
+            fingerprint("add\\\",\\\"params\\\":1}", "1"),
+            Fingerprinter::new().fingerprint("add", b"1", HashKind::Blake3, &[]).unwrap(),
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn a_fingerprinter_goes_on_after_a_refusal() {
+        let mut fingerprinter = Fingerprinter::new();
+        assert!(fingerprinter.fingerprint("add", b"{\"a\":1", HashKind::Sha256, &[]).is_err());
+        let fingerprint = fingerprinter.fingerprint("add", b"{\"a\":1}", HashKind::Sha256, &[]).unwrap();
+        assert_eq!(fingerprint.to_string(), ADD);
+    }
+
+    #[test]
+    fn a_huge_text_leaves_no_huge_buffer() {
+        let mut fingerprinter = Fingerprinter::new();
+        let params = format!("\"{}\"", "a".repeat(4 * canonical::RETAINED_BYTES));
+        fingerprinter.fingerprint("add", params.as_bytes(), HashKind::Blake3, &[]).unwrap();
+        assert!(fingerprinter.text.capacity() <= canonical::RETAINED_BYTES);
+    }
+
+    #[test]
+    fn a_fingerprint_is_shown_and_read_as_lower_case_digits() {
+        let fingerprint = fingerprint("add", r#"{"a":1}"#);
+        assert_eq!(&fingerprint.to_hex(), ADD.as_bytes());
+        assert_eq!(format!("{fingerprint:?}"), ADD);
+        assert_eq!(Fingerprint::from_hex(ADD.as_bytes()), Some(fingerprint));
+        assert_eq!(Fingerprint::from_bytes(*fingerprint.as_bytes()), fingerprint);
+        assert_eq!(fingerprint.as_bytes()[..2], [0x08, 0xd9]);
+        for no_fingerprint in [
+            "",
+            "08d9",
+            &ADD[1..],
+            &format!("{ADD}0"),
+            &ADD.to_uppercase(),
+            &ADD.replace('0', "g"),
+            &ADD.replace('0', " "),
+        ] {
+            assert_eq!(Fingerprint::from_hex(no_fingerprint.as_bytes()), None, "{no_fingerprint}");
+        }
+    }
+
+    #[test]
+    fn params_are_a_json_text_or_a_fingerprint() {
+        let argument = format!("fp:{ADD}");
+        let params = Params::parse(argument.as_bytes()).unwrap();
+        assert_eq!(params, Params::Fingerprint(Fingerprint::from_hex(ADD.as_bytes()).unwrap()));
+        let resolved = params.resolve("whatever", &Policy::default(), &mut Fingerprinter::new());
+        assert_eq!(resolved.unwrap().to_string(), ADD);
+        // A text is not looked at before it is resolved.
+        assert_eq!(Params::parse(b"{\"a\""), Ok(Params::Json(b"{\"a\"")));
+        let resolved =
+            Params::Json(b"{\"a\":1}").resolve("add", &Policy::default(), &mut Fingerprinter::new());
+        assert_eq!(resolved.unwrap().to_string(), ADD);
+    }
+
+    #[test]
+    fn a_refusal_of_params_says_what_is_wrong_and_where() {
+        let form = "is not a fingerprint: fp: takes 64 lower-case hexadecimal digits";
+        assert_eq!(refusal("fp:"), format!("BADPARAMS 'fp:' {form}"));
+        assert_eq!(refusal("fp:08D9"), format!("BADPARAMS 'fp:08D9' {form}"));
+        assert!(refusal(&format!("fp:{ADD}0")).ends_with(form));
+        assert!(refusal(&format!("fp:{} ", &ADD[1..])).ends_with(form));
+        assert_eq!(refusal("FP:08d9"), "BADPARAMS expected a value but found 'F' at byte 0");
+        assert_eq!(refusal(r#"{"a":1,"a":2}"#), "BADPARAMS duplicate member name 'a' at byte 7");
+        assert_eq!(refusal(""), "BADPARAMS expected a value but the text ends at byte 0");
     }
 }

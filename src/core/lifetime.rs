@@ -302,7 +302,7 @@ mod tests {
         let mut tenths = [0; 10];
         for params in 0..10_000u32 {
             let fingerprint = fingerprinter
-                .fingerprint("o", params.to_string().as_bytes(), HashKind::Sha256)
+                .fingerprint("o", params.to_string().as_bytes(), HashKind::Sha256, &[])
                 .expect("JSON");
             let ttl_ms = jittered(1_000_000, 10, &fingerprint);
             assert_eq!(ttl_ms, jittered(1_000_000, 10, &fingerprint));

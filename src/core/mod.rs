@@ -6,8 +6,8 @@
 //! | --- | --- |
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
 //! | [`name`], [`state`] | names, keys, and what is found at them |
-//! | [`entry`], [`origin`], [`namespace`], [`codec`] | what is stored, and as which bytes |
-//! | [`policy`], [`pointer`] | what the rules say of it, and what they look at |
+//! | [`entry`], [`origin`], [`namespace`], [`recent`], [`codec`] | what is stored, and as which bytes |
+//! | [`policy`], [`mod@pointer`] | what the rules say of it, and what they look at |
 //! | [`set`], [`invalidate`], [`lifetime`] | what the commands decide |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
@@ -24,6 +24,7 @@ pub mod namespace;
 pub mod origin;
 pub mod pointer;
 pub mod policy;
+pub mod recent;
 pub mod refusal;
 pub mod set;
 pub mod state;

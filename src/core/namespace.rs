@@ -3,14 +3,14 @@
 //! A namespace is a small value at a key of its own. It makes invalidation a number that moves: entries
 //! carry the clock of their write, and are dead where that is below a floor or an epoch kept here.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::codec::{Reader, Sink};
 use super::entry::{Entry, Mark};
-use super::instant::Instant;
 use super::limits::{MAX_INTEGER, maxima};
 use super::name::MAX_NAME_BYTES;
 use super::origin::{ENCODING_VERSION, Incarnation, Origin};
+use super::recent::RecentInvalidations;
 use super::refusal::Refusal;
 
 /// What the first mutation after a promotion or a load adds to the clock, so that numbers which were lost
@@ -35,12 +35,12 @@ pub struct Namespace {
     tag_epochs: BTreeMap<Box<[u8]>, u64>,
     /// Entries of the operation that are of a lower version are dead.
     operation_epochs: BTreeMap<Box<[u8]>, u64>,
-    /// The latest invalidations of single entries, oldest first, for fencing.
-    recent: VecDeque<(Mark, u64)>,
-    /// Single invalidations up to this clock may have been forgotten.
-    recent_floor: u64,
+    /// The latest invalidations of single entries, for fencing.
+    recent: RecentInvalidations,
     /// The clock at the last invalidation of any kind.
     last_invalidation: u64,
+    /// How often this namespace was copied: no two copies are drawn from the same state.
+    copies: u64,
     /// Not stored: the era of the last mutation, none where it was loaded or applied.
     era: Option<Era>,
 }
@@ -53,10 +53,10 @@ impl PartialEq for Namespace {
 }
 
 impl Namespace {
-    /// The number of the mutation that makes a namespace: the Unix microseconds of `now`, so that a later life
-    /// counts on from above an earlier one.
-    pub fn first_version(now: Instant) -> u64 {
-        now.unix_ms().saturating_mul(1000).min(MAX_INTEGER)
+    /// The number of the mutation that makes a namespace: the Unix microseconds of that moment. No server makes a
+    /// million mutations a second, so a later life counts on from above an earlier one; milliseconds would not do.
+    pub fn first_version(unix_us: u64) -> u64 {
+        unix_us.min(MAX_INTEGER)
     }
 
     /// A namespace of which nothing is known but its incarnation and its clock.
@@ -68,16 +68,17 @@ impl Namespace {
             tagged_floor: 0,
             tag_epochs: BTreeMap::new(),
             operation_epochs: BTreeMap::new(),
-            recent: VecDeque::new(),
-            recent_floor: 0,
+            recent: RecentInvalidations::default(),
             last_invalidation: 0,
+            copies: 0,
             era: None,
         }
     }
 
-    /// What COPY makes: another life, in which nothing of this one is alive. Drawn from what every replica
-    /// sees alike, since a COPY is replicated as it was called.
-    pub fn copied(&self, incarnation: Incarnation) -> Self {
+    /// What COPY makes: another life, in which nothing of this one is alive, nor of an earlier copy. `incarnation`
+    /// is drawn from the stored form of before.
+    pub fn copied(&mut self, incarnation: Incarnation) -> Self {
+        self.copies = self.copies.saturating_add(1).min(MAX_INTEGER);
         Self::starting_at(incarnation, self.clock)
     }
 
@@ -103,28 +104,28 @@ impl Namespace {
         version > self.clock && version <= MAX_INTEGER
     }
 
-    /// Records a write with the number from [`next_version`](Self::next_version). `era` is none where the
-    /// mutation was another server's.
-    pub fn wrote(&mut self, version: u64, era: Option<Era>) {
-        self.clock = version;
-        self.era = era;
+    /// Records the write of an entry with the number from [`next_version`](Self::next_version). `era` is none
+    /// where the mutation was another server's.
+    pub fn wrote(&mut self, mark: Mark, version: u64, era: Option<Era>) {
+        self.advance(version, era);
+        self.recent.wrote(mark);
     }
 
     /// Records the invalidation of a single entry, likewise.
     pub fn invalidated(&mut self, mark: Mark, version: u64, era: Option<Era>) {
-        self.wrote(version, era);
+        self.advance(version, era);
         self.last_invalidation = version;
-        if self.recent.len() >= maxima::RECENT_INVALIDATIONS
-            && let Some((_, forgotten)) = self.recent.pop_front()
-        {
-            self.recent_floor = forgotten;
-        }
-        self.recent.push_back((mark, version));
+        self.recent.invalidated(mark, version);
     }
 
-    /// Whether this entry is among the latest single invalidations.
+    fn advance(&mut self, version: u64, era: Option<Era>) {
+        self.clock = version;
+        self.era = era;
+    }
+
+    /// Whether an absent entry is known to be absent because it was invalidated.
     pub fn recently_invalidated(&self, mark: Mark) -> bool {
-        self.recent.iter().any(|&(invalidated, _)| invalidated == mark)
+        self.recent.explain(mark)
     }
 
     /// Whether an entry of this origin is alive as far as invalidations go (its age is another matter).
@@ -156,13 +157,9 @@ impl Namespace {
                 bytes.put_varint(epoch);
             }
         }
-        bytes.put_varint(self.recent.len() as u64);
-        for &(mark, version) in &self.recent {
-            bytes.put(&mark.0.to_le_bytes());
-            bytes.put_varint(version);
-        }
-        bytes.put_varint(self.recent_floor);
+        self.recent.encode(&mut bytes);
         bytes.put_varint(self.last_invalidation);
+        bytes.put_varint(self.copies);
         bytes
     }
 
@@ -176,12 +173,9 @@ impl Namespace {
         let tagged_floor = reader.varint_up_to(clock)?;
         let tag_epochs = decode_epochs(&mut reader, maxima::TAG_BYTES, clock)?;
         let operation_epochs = decode_epochs(&mut reader, MAX_NAME_BYTES, clock)?;
-        let mut recent = VecDeque::new();
-        for _ in 0..reader.varint_up_to(maxima::RECENT_INVALIDATIONS as u64)? {
-            recent.push_back((Mark(reader.u64_le()?), reader.varint_up_to(clock)?));
-        }
-        let recent_floor = reader.varint_up_to(clock)?;
+        let recent = RecentInvalidations::decode(&mut reader, clock)?;
         let last_invalidation = reader.varint_up_to(clock)?;
+        let copies = reader.varint_up_to(MAX_INTEGER)?;
         reader.is_empty().then_some(Namespace {
             incarnation,
             clock,
@@ -190,8 +184,8 @@ impl Namespace {
             tag_epochs,
             operation_epochs,
             recent,
-            recent_floor,
             last_invalidation,
+            copies,
             era: None,
         })
     }
@@ -206,7 +200,7 @@ impl Namespace {
         const NODE: usize = 48;
         let epochs = self.tag_epochs.iter().chain(&self.operation_epochs);
         let names: usize = epochs.map(|(name, _)| name.len().saturating_add(NODE)).sum();
-        names.saturating_add(self.recent.capacity().saturating_mul(size_of::<(Mark, u64)>()))
+        names.saturating_add(self.recent.heap_bytes())
     }
 }
 
@@ -222,6 +216,7 @@ fn decode_epochs(reader: &mut Reader<'_>, max_name: usize, clock: u64) -> Option
 #[cfg(test)]
 mod tests {
     use super::super::entry::Tags;
+    use super::super::instant::Instant;
     use super::super::name::{NamespaceName, OperationName};
     use super::*;
     use proptest::prelude::*;
@@ -253,9 +248,9 @@ mod tests {
 
     /// A namespace that was just made here.
     fn made() -> Namespace {
-        let version = Namespace::first_version(NOW);
+        let version = Namespace::first_version(NOW.unix_ms() * 1000);
         let mut namespace = Namespace::starting_at(Incarnation(1), version);
-        namespace.wrote(version, Some(ERA));
+        namespace.wrote(Mark(1), version, Some(ERA));
         namespace
     }
 
@@ -265,7 +260,7 @@ mod tests {
         assert_eq!(namespace.clock(), NOW.unix_ms() * 1000);
         let version = namespace.next_version(ERA).expect("a version");
         assert_eq!(version, NOW.unix_ms() * 1000 + 1);
-        namespace.wrote(version, Some(ERA));
+        namespace.wrote(Mark(1), version, Some(ERA));
         assert_eq!(namespace.next_version(ERA), Ok(version + 1));
     }
 
@@ -275,9 +270,9 @@ mod tests {
         let promoted = Era(4);
         let version = namespace.next_version(promoted).expect("a version");
         assert_eq!(version, namespace.clock() + LEAP);
-        namespace.wrote(version, Some(promoted));
+        namespace.wrote(Mark(1), version, Some(promoted));
         assert_eq!(namespace.next_version(promoted), Ok(version + 1));
-        namespace.wrote(version + 1, None);
+        namespace.wrote(Mark(1), version + 1, None);
         assert_eq!(namespace.next_version(promoted), Ok(version + 1 + LEAP), "applied from another primary");
         let loaded = Namespace::decode(&namespace.encode()).expect("a namespace");
         assert_eq!(loaded.next_version(promoted), Ok(version + 1 + LEAP), "loaded");
@@ -286,7 +281,7 @@ mod tests {
     #[test]
     fn the_end_of_the_numbers_is_an_error() {
         let mut namespace = made();
-        namespace.wrote(MAX_INTEGER, Some(ERA));
+        namespace.wrote(Mark(1), MAX_INTEGER, Some(ERA));
         assert!(namespace.next_version(ERA).is_err());
         assert!(namespace.next_version(Era(9)).is_err());
     }
@@ -319,27 +314,15 @@ mod tests {
         assert!(by_operation.is_alive(&origin(1, "p"), &entry(49, Tags::NONE)));
     }
 
-    #[test]
-    fn forgotten_invalidations_raise_their_floor() {
-        let mut namespace = made();
-        let start = namespace.clock();
-        for n in 1..=maxima::RECENT_INVALIDATIONS as u64 + 5 {
-            namespace.invalidated(Mark(n), start + n, Some(ERA));
-        }
-        assert_eq!(namespace.recent.len(), maxima::RECENT_INVALIDATIONS);
-        assert_eq!(namespace.recent_floor, start + 5);
-        assert_eq!(namespace.recent.front(), Some(&(Mark(6), start + 6)));
-        assert_eq!(namespace.last_invalidation, namespace.clock());
-    }
-
     prop_compose! {
         fn namespaces()(
             incarnation in any::<u64>(),
             clock in 1..=MAX_INTEGER,
             tags in proptest::collection::btree_map(proptest::collection::vec(any::<u8>(), 1..9), any::<u64>(), 0..5),
             operations in proptest::collection::btree_map("[a-z]{1,9}", any::<u64>(), 0..5),
-            recent in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..9),
-            floors in any::<[u64; 4]>(),
+            recent in proptest::collection::vec(any::<u64>(), 0..9),
+            floors in any::<[u64; 3]>(),
+            copies in 0..=MAX_INTEGER,
         ) -> Namespace {
             Namespace {
                 incarnation: Incarnation(incarnation),
@@ -348,9 +331,12 @@ mod tests {
                 tagged_floor: floors[1] % clock,
                 tag_epochs: tags.into_iter().map(|(tag, epoch)| (tag.into(), epoch % clock)).collect(),
                 operation_epochs: operations.into_iter().map(|(name, epoch)| (name.into_bytes().into(), epoch % clock)).collect(),
-                recent: recent.into_iter().map(|(mark, version)| (Mark(mark), version % clock)).collect(),
-                recent_floor: floors[2] % clock,
-                last_invalidation: floors[3] % clock,
+                recent: recent.into_iter().fold(RecentInvalidations::default(), |mut list, mark| {
+                    list.invalidated(Mark(mark), mark % clock);
+                    list
+                }),
+                last_invalidation: floors[2] % clock,
+                copies,
                 era: None,
             }
         }

@@ -57,6 +57,8 @@ pub enum Why {
     NamespaceDeleted,
     /// Its key holds the entry of another name (RENAME, COPY, RESTORE).
     Misplaced,
+    /// The cache is switched off here.
+    Disabled,
 }
 
 impl Why {
@@ -68,6 +70,7 @@ impl Why {
             Why::Invalidated => Some("invalidated"),
             Why::NamespaceDeleted => Some("namespace deleted"),
             Why::Misplaced => Some("renamed, copied or restored from another name"),
+            Why::Disabled => Some("disabled"),
         }
     }
 }

@@ -23,6 +23,7 @@ pub const COMMAND: Command = Command {
     complexity: "O(N) with N the bytes of the effect",
     since: "0.1.0",
     flags: &[Flag::Write, Flag::Admin, Flag::NoScript],
+    tips: &[],
     key: Some(KeyUse::AccessUpdate),
     arguments: &[
         Argument {

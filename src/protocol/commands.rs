@@ -1,20 +1,31 @@
 //! All commands, in the order in which documentation lists them.
 
-use super::result;
 use super::table::Command;
+use super::{apply, help, policy, result};
 
 /// Every command and subcommand; containers exist by being named in them.
-pub static COMMANDS: [Command; 8] = [
+pub static COMMANDS: [Command; 14] = [
     result::get::COMMAND,
     result::set::COMMAND,
     result::invalidate::COMMAND,
     result::exists::COMMAND,
     result::info::COMMAND,
     result::key::COMMAND,
-    result::help::COMMAND,
-    super::apply::COMMAND,
+    help::command(result::CONTAINER),
+    policy::set::COMMAND,
+    policy::get::COMMAND,
+    policy::del::COMMAND,
+    policy::list::COMMAND,
+    policy::explain::COMMAND,
+    help::command(policy::CONTAINER),
+    apply::COMMAND,
 ];
 
-/// The containers, each with its line of documentation.
-pub static CONTAINERS: [(&str, &str); 1] =
-    [("CACHE.RESULT", "Results of expensive jobs, one entry at a time.")];
+/// A container and its line of documentation.
+pub type Container = (&'static str, &'static str);
+
+/// The containers.
+pub const CONTAINERS: [Container; 2] = [
+    (result::CONTAINER, "Results of expensive jobs, one entry at a time."),
+    (policy::CONTAINER, "Rules that live in the server: how long results stay, and how params are hashed."),
+];

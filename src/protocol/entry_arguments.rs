@@ -1,12 +1,14 @@
 //! `ns operation params`: the three arguments that address an entry.
 
-use crate::core::fingerprint::{Fingerprinter, HashKind, Params};
+use crate::core::fingerprint::{Fingerprinter, Params};
 use crate::core::limits::Limits;
 use crate::core::name::{NamespaceName, OperationName};
+use crate::core::policy::Policy;
 use crate::core::refusal::Refusal;
 use crate::core::state::Address;
 
-use super::table::{Argument, Kind};
+use super::options::Options;
+use super::table::{Argument, Command, Kind};
 
 /// As the table names them.
 pub const NAMESPACE: Argument = Argument {
@@ -53,11 +55,31 @@ impl<'a> EntryArguments<'a> {
         Ok((address, rest))
     }
 
-    /// The address, with the fingerprint of the params by this hash.
-    pub fn resolve(&self, fingerprinter: &mut Fingerprinter, hash: HashKind) -> Result<Address<'a>, Refusal> {
+    /// Reads the arguments of a command that has no others.
+    pub fn alone(
+        command: &'static Command,
+        arguments: &'a [&'a [u8]],
+        limits: &Limits,
+    ) -> Result<Self, Refusal> {
+        let (entry, rest) = Self::parse(arguments, limits)?;
+        Options::parse(command, rest)?;
+        Ok(entry)
+    }
+
+    /// The address, with the fingerprint of the params under a policy.
+    pub fn resolve(
+        &self,
+        fingerprinter: &mut Fingerprinter,
+        policy: &Policy,
+    ) -> Result<Address<'a>, Refusal> {
         let EntryArguments { namespace, operation, params } = self;
-        let fingerprint = params.resolve(operation.as_str(), hash, fingerprinter)?;
+        let fingerprint = params.resolve(operation.as_str(), policy, fingerprinter)?;
         Ok(Address { namespace: *namespace, operation: *operation, fingerprint })
+    }
+
+    /// Canonical params; none where the client gave `fp:`.
+    pub fn canonical(&self, fingerprinter: &mut Fingerprinter) -> Result<Option<Vec<u8>>, Refusal> {
+        self.params.canonical(fingerprinter)
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Command {
     /// The version of this product that brought it.
     pub since: &'static str,
     pub flags: &'static [Flag],
+    /// Hints for clients and proxies, in core's words (`request_policy:all_shards`).
+    pub tips: &'static [&'static str],
     /// What it does with the namespace key, its first argument; none for a command without a key.
     pub key: Option<KeyUse>,
     pub arguments: &'static [Argument],
@@ -155,7 +157,8 @@ impl Command {
                     Kind::OneOf(alternatives) => alternatives,
                     _ => std::slice::from_ref(argument),
                 };
-                alternatives.iter().map(move |alternative| (group, alternative))
+                let named = alternatives.iter().filter(|alternative| alternative.token.is_some());
+                named.map(move |alternative| (group, alternative))
             },
         )
     }

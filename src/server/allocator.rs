@@ -29,6 +29,7 @@ unsafe impl GlobalAlloc for ServerAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the function pointer is set once, by the import, and takes any size.
         match unsafe { raw::RedisModule_Alloc } {
+            // SAFETY: the server's allocator takes any size.
             Some(alloc) if served(layout) => unsafe { alloc(layout.size()).cast() },
             // SAFETY: the caller's promises on `layout` are the system allocator's.
             _ => unsafe { System.alloc(layout) },
@@ -38,6 +39,7 @@ unsafe impl GlobalAlloc for ServerAllocator {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as in `alloc`.
         match unsafe { raw::RedisModule_Calloc } {
+            // SAFETY: as in `alloc`.
             Some(calloc) if served(layout) => unsafe { calloc(1, layout.size()).cast() },
             // SAFETY: as in `alloc`.
             _ => unsafe { System.alloc_zeroed(layout) },
@@ -47,6 +49,7 @@ unsafe impl GlobalAlloc for ServerAllocator {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as in `alloc`; `block` came from the same allocator.
         match unsafe { raw::RedisModule_Free } {
+            // SAFETY: `block` came from the server's allocator, by the same two conditions.
             Some(free) if served(layout) => unsafe { free(block.cast()) },
             // SAFETY: as above.
             _ => unsafe { System.dealloc(block, layout) },
@@ -56,6 +59,7 @@ unsafe impl GlobalAlloc for ServerAllocator {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as in `dealloc`; the alignment stays, so the allocator does.
         match unsafe { raw::RedisModule_Realloc } {
+            // SAFETY: as in `dealloc`.
             Some(realloc) if served(layout) => unsafe { realloc(block.cast(), new_size).cast() },
             // SAFETY: as above.
             _ => unsafe { System.realloc(block, layout, new_size) },

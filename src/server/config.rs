@@ -8,7 +8,7 @@ use redis_module::raw;
 use super::api::api;
 use super::api::context::Context;
 use super::guard::guarded;
-use super::runtime;
+use super::runtime::{self, Runtime};
 use crate::core::limits::{Limits, maxima};
 
 /// A number among the limits.
@@ -66,7 +66,29 @@ const NUMBERS: [Number; 5] = [
     },
 ];
 
-const APPLY_FROM_CLIENTS: &CStr = c"apply-from-clients";
+/// Something that is on or off.
+struct Switch {
+    /// Without the module's `cache.`.
+    name: &'static CStr,
+    default: bool,
+    get: fn(&Runtime) -> bool,
+    set: fn(&Runtime, bool),
+}
+
+const SWITCHES: [Switch; 2] = [
+    Switch {
+        name: c"enabled",
+        default: true,
+        get: |runtime| !runtime.disabled.get(),
+        set: |runtime, on| runtime.disabled.set(!on),
+    },
+    Switch {
+        name: c"apply-from-clients",
+        default: false,
+        get: |runtime| runtime.apply_from_clients.get(),
+        set: |runtime, on| runtime.apply_from_clients.set(on),
+    },
+];
 
 /// Registers all of it with the server, and takes what `redis.conf` says.
 pub fn register(context: Context<'_>) -> Result<(), String> {
@@ -92,34 +114,53 @@ pub fn register(context: Context<'_>) -> Result<(), String> {
         };
         context.accepted(status, "a configuration")?;
     }
-    // SAFETY: as above.
-    let status = unsafe {
-        api!(RedisModule_RegisterBoolConfig(
-            context.as_ptr(),
-            APPLY_FROM_CLIENTS.as_ptr(),
-            0,
-            raw::REDISMODULE_CONFIG_DEFAULT,
-            Some(get_apply_from_clients),
-            Some(set_apply_from_clients),
-            None,
-            std::ptr::null_mut(),
-        ))
-    };
-    context.accepted(status, "a configuration")?;
+    for switch in &SWITCHES {
+        // SAFETY: as above.
+        let status = unsafe {
+            api!(RedisModule_RegisterBoolConfig(
+                context.as_ptr(),
+                switch.name.as_ptr(),
+                c_int::from(switch.default),
+                raw::REDISMODULE_CONFIG_DEFAULT,
+                Some(get_switch),
+                Some(set_switch),
+                None,
+                std::ptr::null_mut(),
+            ))
+        };
+        context.accepted(status, "a configuration")?;
+    }
     // SAFETY: the context is alive; this calls the setters above.
     context.accepted(unsafe { api!(RedisModule_LoadConfigs(context.as_ptr())) }, "the configuration")
 }
 
-/// The number that the server means. It passes the name, since 8.0 in full, before without the prefix.
+/// The name that the server passes: since 8.0 in full, before without the prefix.
 ///
+/// # Safety
+///
+/// `name` must be a C string that stays for `'a`.
+unsafe fn bare_name<'a>(name: *const c_char) -> &'a [u8] {
+    // SAFETY: the caller's promise.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    name.strip_prefix(b"cache.").unwrap_or(name)
+}
+
 /// # Safety
 ///
 /// `name` must be a C string.
 unsafe fn number(name: *const c_char) -> Option<&'static Number> {
     // SAFETY: the caller's promise.
-    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
-    let name = name.strip_prefix(b"cache.").unwrap_or(name);
+    let name = unsafe { bare_name(name) };
     NUMBERS.iter().find(|number| number.name.to_bytes() == name)
+}
+
+/// # Safety
+///
+/// `name` must be a C string.
+unsafe fn switch(name: *const c_char) -> Option<&'static Switch> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { bare_name(name) };
+    SWITCHES.iter().find(|switch| switch.name.to_bytes() == name)
 }
 
 unsafe extern "C" fn get_number(name: *const c_char, _private: *mut c_void) -> c_longlong {
@@ -166,18 +207,24 @@ fn refuse(error: *mut *mut raw::RedisModuleString, why: &str) {
     }
 }
 
-unsafe extern "C" fn get_apply_from_clients(_name: *const c_char, _private: *mut c_void) -> c_int {
-    guarded(0, || runtime::with(|runtime| c_int::from(runtime.apply_from_clients.get())))
+unsafe extern "C" fn get_switch(name: *const c_char, _private: *mut c_void) -> c_int {
+    guarded(0, || {
+        // SAFETY: the server passes the name of a configuration.
+        let switch = unsafe { switch(name) };
+        switch.map_or(0, |switch| c_int::from(runtime::with(switch.get)))
+    })
 }
 
-unsafe extern "C" fn set_apply_from_clients(
-    _name: *const c_char,
+unsafe extern "C" fn set_switch(
+    name: *const c_char,
     value: c_int,
     _private: *mut c_void,
     _error: *mut *mut raw::RedisModuleString,
 ) -> c_int {
     guarded(raw::REDISMODULE_ERR as c_int, || {
-        runtime::with(|runtime| runtime.apply_from_clients.set(value != 0));
+        // SAFETY: the server passes the name of a configuration.
+        let Some(switch) = (unsafe { switch(name) }) else { return raw::REDISMODULE_ERR as c_int };
+        runtime::with(|runtime| (switch.set)(runtime, value != 0));
         raw::REDISMODULE_OK as c_int
     })
 }

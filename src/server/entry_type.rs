@@ -12,7 +12,7 @@ use redis_module::raw;
 use super::api::api;
 use super::api::context::Context;
 use super::api::io::{Digest, Io};
-use super::api::key::ValueType;
+use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::runtime;
@@ -123,25 +123,16 @@ impl Drop for StoredEntry {
 /// Registers the type with the server.
 pub fn register(context: Context<'_>) -> Result<(), String> {
     let mut methods = raw::RedisModuleTypeMethods {
-        version: 4,
         rdb_load: Some(rdb_load),
         rdb_save: Some(rdb_save),
         aof_rewrite: Some(aof_rewrite),
         mem_usage: Some(mem_usage),
         digest: Some(digest),
         free: Some(free),
-        aux_load: None,
-        aux_save: None,
-        aux_save_triggers: 0,
         free_effort: Some(free_effort),
-        unlink: None,
         copy: Some(copy),
         defrag: Some(defrag),
-        mem_usage2: None,
-        free_effort2: None,
-        unlink2: None,
-        copy2: None,
-        aux_save2: None,
+        ..NO_METHODS
     };
     ENTRY_TYPE.register(context, NAME, &mut methods)
 }
@@ -159,8 +150,9 @@ unsafe fn entry(value: &*const c_void) -> Option<&StoredEntry> {
 /// The stored form in RDB files and DUMP payloads: the origin, then the record.
 unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
     guarded((), || {
-        // SAFETY: the server passes an open stream and a live value.
+        // SAFETY: the server passes an open stream.
         let (io, value) = (unsafe { Io::new(io) }, value.cast_const());
+        // SAFETY: and a live value.
         if let Some(entry) = unsafe { entry(&value) } {
             io.save(&entry.origin().encode());
             io.save(entry.record());

@@ -6,16 +6,19 @@ use redis_module::raw;
 use super::api::context::Context;
 use super::api::{api, log};
 use super::guard::guarded;
-use super::runtime;
+use super::{rules, runtime};
+use crate::core::policy::rules::Rules;
 
-/// Subscribes to changes of role and of configuration.
+/// Subscribes to what changes here with the server: its role, its configuration, its data.
 pub fn subscribe(context: Context<'_>) -> Result<(), String> {
-    let role_changed =
-        raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, dataver: 1 };
-    let config_changed = raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_CONFIG, dataver: 1 };
-    for (event, callback) in
-        [(role_changed, on_role_change as EventCallback), (config_changed, on_config_change as EventCallback)]
-    {
+    let events: [(u64, EventCallback); 4] = [
+        (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, on_role_change),
+        (raw::REDISMODULE_EVENT_CONFIG, on_config_change),
+        (raw::REDISMODULE_EVENT_LOADING, on_loading),
+        (raw::REDISMODULE_EVENT_PERSISTENCE, on_persistence),
+    ];
+    for (id, callback) in events {
+        let event = raw::RedisModuleEvent { id, dataver: 1 };
         // SAFETY: the callbacks are good for ever.
         let status =
             unsafe { api!(RedisModule_SubscribeToServerEvent(context.as_ptr(), event, Some(callback))) };
@@ -47,6 +50,42 @@ unsafe extern "C" fn on_config_change(
         // SAFETY: the server passes a context that is good until this returns.
         if let Some(context) = unsafe { Context::new(context) } {
             note_eviction(context);
+        }
+    });
+}
+
+/// What is loaded brings its own rules, or has none.
+unsafe extern "C" fn on_loading(
+    _context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    subevent: u64,
+    _data: *mut c_void,
+) {
+    let starts = [
+        raw::REDISMODULE_SUBEVENT_LOADING_RDB_START,
+        raw::REDISMODULE_SUBEVENT_LOADING_AOF_START,
+        raw::REDISMODULE_SUBEVENT_LOADING_REPL_START,
+    ];
+    guarded((), || {
+        if starts.contains(&subevent) {
+            runtime::with(|runtime| runtime.change_rules(Rules::clear));
+        }
+    });
+}
+
+unsafe extern "C" fn on_persistence(
+    context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    subevent: u64,
+    _data: *mut c_void,
+) {
+    guarded((), || {
+        // SAFETY: the server passes a context that is good until this returns.
+        let context = unsafe { Context::new(context) };
+        if let Some(context) = context
+            && subevent == raw::REDISMODULE_SUBEVENT_PERSISTENCE_AOF_START
+        {
+            rules::check_rewrite(context);
         }
     });
 }

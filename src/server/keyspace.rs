@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::ptr::NonNull;
+use std::rc::Rc;
 
 use libc::c_void;
 
@@ -15,13 +16,13 @@ use super::api::string::{BorrowedString, OwnedString};
 use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::runtime;
-use crate::core::entry::Entry;
-use crate::core::fingerprint::Fingerprint;
+use crate::core::entry::{Entry, Mark};
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::{Incarnation, Origin};
+use crate::core::policy::Policy;
 use crate::core::refusal::{Code, Refusal, quoted};
-use crate::core::state::{Address, State};
+use crate::core::state::{Address, State, Why};
 use crate::protocol::apply::{Effect, Placed};
 
 /// A key that holds a value of one of our types, or nothing.
@@ -73,8 +74,8 @@ impl<'a> NamespaceKey<'a> {
     /// Changes the namespace, which is made anew where it is absent or of another life.
     fn change(&mut self, incarnation: Incarnation, version: u64, change: impl FnOnce(&mut Namespace)) {
         match self.0.value {
-            // SAFETY: as in `get`; `change` is pure and calls nobody.
             Some(value) if self.get().is_some_and(|namespace| namespace.incarnation() == incarnation) => {
+                // SAFETY: as in `stored`; `change` is pure and calls nobody.
                 change(unsafe { &mut (*value.cast::<StoredNamespace>().as_ptr()).namespace });
             }
             _ => {
@@ -123,7 +124,10 @@ impl<'a> EntryKey<'a> {
 
 /// What a command meets at an address, opened for reading.
 pub struct Found<'a> {
-    address: Address<'a>,
+    pub address: Address<'a>,
+    pub policy: Rc<Policy>,
+    /// Whether the cache is switched off here, by its policy or altogether.
+    pub bypassed: bool,
     namespace: NamespaceKey<'a>,
     entry: EntryKey<'a>,
     now: Instant,
@@ -141,21 +145,24 @@ impl<'a> Found<'a> {
     pub fn look(
         context: Context<'a>,
         namespace: BorrowedString<'_>,
-        address: Address<'a>,
+        (address, policy): (Address<'a>, Rc<Policy>),
         now: Instant,
     ) -> Result<Self, Refusal> {
         let namespace = NamespaceKey::open(context, namespace, Mode::Read)?;
         let entry = EntryKey::open(context, OwnedString::new(address.key().as_bytes()).borrow(), Mode::Read)?;
-        Ok(Found { address, namespace, entry, now })
+        let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
+        Ok(Found { address, policy, bypassed, namespace, entry, now })
     }
 
+    /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
     pub fn state(&self) -> State<'_> {
         let stored = self.entry.get().and_then(StoredEntry::stored);
         State::of(&self.address, self.namespace.get(), stored, self.now)
     }
 
-    pub fn fingerprint(&self) -> &Fingerprint {
-        &self.address.fingerprint
+    /// What is there for those who look for a result: nothing where the cache is bypassed.
+    pub fn visible(&self) -> State<'_> {
+        if self.bypassed { State::Absent(Why::Disabled) } else { self.state() }
     }
 
     /// GET served what is there.
@@ -174,7 +181,7 @@ impl<'a> Found<'a> {
             }),
             None => Ok(Next {
                 incarnation: Incarnation(context.random_u64()),
-                version: Namespace::first_version(self.now),
+                version: Namespace::first_version(context.unix_us()),
             }),
         }
     }
@@ -240,13 +247,17 @@ pub fn carry_out(
         (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone()),
         (Effect::Entry(placed), _) => put(context, name, placed, Expiry::Later)?,
         (Effect::Set(placed), Some(namespace)) => {
-            let version = placed.entry().map_or(0, |entry| entry.version);
+            let (version, mark) = placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));
             check_order(namespace, placed.origin.incarnation(), version)?;
+            check_apart(name, &placed.key)?;
             put(context, name, placed, Expiry::Now)?;
-            namespace.change(placed.origin.incarnation(), version, |namespace| namespace.wrote(version, era));
+            namespace.change(placed.origin.incarnation(), version, |namespace| {
+                namespace.wrote(mark, version, era);
+            });
         }
         (Effect::Invalidate { key, incarnation, version, mark, left }, Some(namespace)) => {
             check_order(namespace, *incarnation, *version)?;
+            check_apart(name, key)?;
             match left {
                 Some(left) => put(context, name, left, Expiry::Now)?,
                 None => remove(context, name, key)?,
@@ -275,6 +286,17 @@ fn check_order(namespace: &NamespaceKey<'_>, incarnation: Incarnation, version: 
         }
         _ => Ok(()),
     }
+}
+
+/// While a namespace is open its key is nobody else's. Only an ordinary client's effect can fail this; a stored
+/// entry may well be at its namespace's key, where RENAME has put it, and a file brings it back there.
+fn check_apart(namespace: BorrowedString<'_>, key: &[u8]) -> Result<(), Refusal> {
+    if key == namespace.bytes() { Err(no_place(namespace, key)) } else { Ok(()) }
+}
+
+fn no_place(namespace: BorrowedString<'_>, key: &[u8]) -> Refusal {
+    let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
+    Refusal::syntax(format!("key {key} is no place for an entry of namespace {namespace}"))
 }
 
 /// Who sets the expiry of a key.
@@ -323,9 +345,8 @@ fn check_place(
     owner: &[u8],
     key: &[u8],
 ) -> Result<(), Refusal> {
-    if owner != namespace.bytes() || key == namespace.bytes() {
-        let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
-        return Err(Refusal::syntax(format!("key {key} is no place for an entry of namespace {namespace}")));
+    if owner != namespace.bytes() {
+        return Err(no_place(namespace, key));
     }
     if context.is_cluster()
         && context.source() == Source::Client

@@ -8,6 +8,7 @@
 //! | [`entry_type`], [`namespace_type`] | the two data types and their callbacks |
 //! | [`registration`] | the command table as the server wants it |
 //! | [`config`], [`events`], [`runtime`] | configuration, what the server tells us, the state of this process |
+//! | [`rules`] | the rules in files |
 //! | [`roster`] | keeps core from evicting namespaces |
 //! | [`api`] | thin, safe wrappers over the module API |
 //! | [`allocator`], [`guard`] | memory from the server's allocator, panics stopped at callbacks |
@@ -27,4 +28,5 @@ mod load;
 mod namespace_type;
 mod registration;
 mod roster;
+mod rules;
 mod runtime;

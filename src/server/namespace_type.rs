@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::api::context::Context;
 use super::api::io::{Digest, Io};
-use super::api::key::ValueType;
+use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::runtime;
+use super::{rules, runtime};
 use crate::core::namespace::Namespace;
 use crate::core::origin::Incarnation;
 use crate::protocol::apply::Effect;
@@ -62,25 +62,19 @@ impl StoredNamespace {
 /// Registers the type with the server.
 pub fn register(context: Context<'_>) -> Result<(), String> {
     let mut methods = raw::RedisModuleTypeMethods {
-        version: 4,
         rdb_load: Some(rdb_load),
         rdb_save: Some(rdb_save),
         aof_rewrite: Some(aof_rewrite),
         mem_usage: Some(mem_usage),
         digest: Some(digest),
         free: Some(free),
-        aux_load: None,
-        aux_save: None,
-        aux_save_triggers: 0,
+        aux_load: Some(rules::load),
+        aux_save: Some(rules::save),
+        aux_save_triggers: rules::TRIGGERS,
         free_effort: Some(free_effort),
-        unlink: None,
+        unlink: Some(unlink),
         copy: Some(copy),
-        defrag: None,
-        mem_usage2: None,
-        free_effort2: None,
-        unlink2: None,
-        copy2: None,
-        aux_save2: None,
+        ..NO_METHODS
     };
     NAMESPACE_TYPE.register(context, NAME, &mut methods)
 }
@@ -130,6 +124,7 @@ unsafe extern "C" fn aof_rewrite(
         // SAFETY: the server passes an open stream, and a key and a value that outlive the call.
         let (io, key, namespace) = unsafe { (Io::new(io), BorrowedString::new(key), namespace(value)) };
         if let (Some(key), Some(namespace)) = (key, namespace) {
+            rules::emit_once(io);
             super::keyspace::emit(io, key.bytes(), &Effect::Namespace(namespace.clone()));
         }
     });
@@ -152,17 +147,32 @@ unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, value: *cons
     guarded(1, || unsafe { namespace(value) }.map_or(1, |namespace| namespace.epochs().saturating_add(1)))
 }
 
+/// The key loses its name (DEL, RENAME, MOVE), and the value may live on under another, in which the roster shall
+/// know it.
+unsafe extern "C" fn unlink(_key: *mut raw::RedisModuleString, value: *const c_void) {
+    guarded((), || {
+        // SAFETY: the server passes a live value.
+        if let Some(stored) = unsafe { value.cast::<StoredNamespace>().as_ref() } {
+            stored.met_in.set(None);
+        }
+    });
+}
+
 /// Another life under another name: nothing of the original is alive in it. The incarnation is drawn from what
-/// is the same on every replica, since COPY is replicated as it was called.
+/// is the same on every replica, since COPY is replicated as it was called; and the original counts its copies,
+/// or a second one would be drawn like the first and revive what was stored under that.
 unsafe extern "C" fn copy(
     from: *mut raw::RedisModuleString,
     to: *mut raw::RedisModuleString,
     value: *const c_void,
 ) -> *mut c_void {
     guarded(ptr::null_mut(), || {
-        // SAFETY: the server passes two keys and a live value.
-        let (from, to, namespace) =
-            unsafe { (BorrowedString::new(from), BorrowedString::new(to), namespace(value)) };
+        // SAFETY: the server passes two keys and a live value. It is ours to change (`into_value` gave it away as
+        // mutable), and nobody else borrows it while COPY runs.
+        let (from, to, namespace) = unsafe {
+            let stored = value.cast_mut().cast::<StoredNamespace>().as_mut();
+            (BorrowedString::new(from), BorrowedString::new(to), stored.map(|stored| &mut stored.namespace))
+        };
         let (Some(from), Some(to), Some(namespace)) = (from, to, namespace) else { return ptr::null_mut() };
         let mut hash = Sha256::new();
         for part in [&namespace.encode()[..], from.bytes(), b"\0", to.bytes()] {
@@ -174,8 +184,8 @@ unsafe extern "C" fn copy(
 }
 
 unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
-    // SAFETY: the server passes a live value.
     guarded(0, || {
+        // SAFETY: the server passes a live value.
         unsafe { namespace(value) }
             .map_or(0, |namespace| namespace.heap_bytes().saturating_add(size_of::<StoredNamespace>()))
     })

@@ -116,6 +116,7 @@ fn describe(context: Context<'_>, command: &Command) -> Result<(), String> {
         summary: texts.keep(command.summary)?,
         complexity: texts.keep(command.complexity)?,
         since: texts.keep(command.since)?,
+        tips: if command.tips.is_empty() { ptr::null() } else { texts.keep(&command.tips.join(" "))? },
         arity: command.arity(),
         key_specs: key_specs.as_mut_ptr(),
         args: arguments.list.as_mut_ptr(),

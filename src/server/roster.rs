@@ -38,6 +38,11 @@ impl Roster {
         self.0.push_back((database, name.into()));
     }
 
+    /// How many namespaces it knows; a few of them may be gone.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Takes those whose turn it is.
     fn take_slice(&mut self) -> Vec<Place> {
         let slice = self.0.len().div_ceil(TICKS).min(SLICE);

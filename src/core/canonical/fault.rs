@@ -67,12 +67,12 @@ impl fmt::Display for Fault {
             Fault::Ends { expected } => write!(f, "expected {expected} but the text ends"),
             Fault::NotUtf8 => write!(f, "invalid UTF-8"),
             Fault::ControlCharacter(found) => {
-                write!(f, "control character 0x{found:02x} in a string, which must be escaped")
+                write!(f, "unescaped control character 0x{found:02x} in a string")
             }
             Fault::UnknownEscape => write!(f, "unknown escape in a string"),
             Fault::LoneSurrogate => write!(f, "escaped surrogate without its other half"),
             Fault::Overflow => write!(f, "number too large for a double"),
-            Fault::Underflow => write!(f, "number too small for a double, but not zero"),
+            Fault::Underflow => write!(f, "nonzero number too small for a double"),
             Fault::DuplicateName(name) => write!(f, "duplicate member name {}", quoted(name)),
             Fault::TooDeep => write!(f, "nesting deeper than {MAX_DEPTH}"),
             Fault::TooLong => write!(f, "text longer than {MAX_BYTES} bytes"),

@@ -93,3 +93,38 @@ fn utf16_rank(byte: u8) -> u8 {
         _ => byte,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Names from both sides of the only place where UTF-8 and UTF-16 order differently.
+    fn any_name() -> impl Strategy<Value = String> {
+        let character = prop_oneof![
+            4 => Just('a'),
+            1 => any::<char>(),
+            1 => prop::sample::select(vec!['\0', '\u{d7ff}', '\u{e000}', '\u{ffff}', '\u{10000}', '\u{10ffff}']),
+        ];
+        prop::collection::vec(character, 0..40).prop_map(String::from_iter)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        /// Whether the prefixes decide or the whole names, in the input or among the respelled.
+        #[test]
+        fn names_are_ordered_by_their_utf16_code_units(a in any_name(), b in any_name(), behind in 0..10usize) {
+            let input = format!("{a}{}", "\u{10ffff}".repeat(behind));
+            let texts = Texts { input: input.as_bytes(), respelled: b.as_bytes() };
+            let span = |start: usize, name: &str| Span { start: start as u32, end: (start + name.len()) as u32 };
+            let [a_member, b_member] =
+                [Member::new(span(0, &a), 0, 0, texts), Member::new(span(input.len(), &b), 0, 0, texts)];
+            let expected = a.encode_utf16().cmp(b.encode_utf16());
+            prop_assert_eq!(a_member.order(&b_member, texts), expected);
+            prop_assert_eq!(b_member.order(&a_member, texts), expected.reverse());
+            prop_assert_eq!(utf16_order(a.as_bytes(), b.as_bytes()), expected);
+        }
+    }
+}

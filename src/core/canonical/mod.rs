@@ -12,10 +12,10 @@
 //!   surrogate pairs, nesting deeper than [`MAX_DEPTH`], and of course all that is not JSON (RFC 8259)
 //!   in UTF-8. See [`Fault`].
 //!
-//! How it works: [`scan`] reads the text once onto the [`tape`], merging whatever is canonical as it
+//! How it works: `scan` reads the text once onto the `tape`, merging whatever is canonical as it
 //! stands into one token, so that an input that is canonical already ends as one token. What is
-//! spelled otherwise is spelled anew at once ([`strings`], [`numbers`]), members out of order are sorted
-//! where their object ends ([`members`]), and then the tape is written out. Nothing recurses, every
+//! spelled otherwise is spelled anew at once (`strings`, `numbers`), members out of order are sorted
+//! where their object ends (`members`), and then the tape is written out. Nothing recurses, every
 //! step is linear but for the sorting, and a warm [`Canonicalizer`] allocates nothing.
 
 mod fault;
@@ -24,6 +24,8 @@ mod numbers;
 mod scan;
 pub(in crate::core) mod strings;
 mod tape;
+#[cfg(test)]
+mod tests;
 
 pub use fault::{BadJson, Fault};
 

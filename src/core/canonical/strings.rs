@@ -182,3 +182,42 @@ fn mark_special(bytes: u64) -> u64 {
     let backslash = below(bytes ^ (ONES * u64::from(b'\\')), 1);
     (quote | backslash | below(bytes, 0x20)) & HIGH
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_byte_is_found_special_or_not_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            let special = matches!(byte, b'"' | b'\\' | 0..0x20);
+            for place in 0..20 {
+                let mut text = [b'a'; 20];
+                text[place] = byte;
+                assert_eq!(end_of_plain_run(&text, 0), if special { place } else { 20 }, "{byte} at {place}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_run_ends_at_the_first_special_byte(text in prop::collection::vec(any::<u8>(), 0..40), at in 0..40usize) {
+            let at = at.min(text.len());
+            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let expected = at + text[at..].iter().take_while(|byte| !special(byte)).count();
+            prop_assert_eq!(end_of_plain_run(&text, at), expected);
+        }
+
+        #[test]
+        fn what_is_appended_reads_as_the_text_it_was(text in any::<String>()) {
+            let mut spelled = Vec::new();
+            append(&text, &mut spelled);
+            prop_assert_eq!(serde_json::from_slice::<String>(&spelled).unwrap(), text);
+            let mut respelled = Vec::new();
+            prop_assert_eq!(scan(&spelled, 0, &mut respelled), Ok(spelled.len()));
+            prop_assert!(respelled.is_empty(), "it is canonical");
+        }
+    }
+}

@@ -90,6 +90,12 @@ impl Tape {
         give_back(&mut self.tokens);
     }
 
+    /// The bytes of memory that the tokens take, used or not.
+    #[cfg(test)]
+    pub fn retained_bytes(&self) -> usize {
+        self.tokens.capacity() * size_of::<Token>()
+    }
+
     /// The number of the token that is pushed next.
     pub fn end(&self) -> u32 {
         self.tokens.len() as u32

@@ -1,11 +1,8 @@
 //! `CACHE.RESULT EXISTS ns operation params`
 
-use super::super::entry_arguments::{EntryArguments, NAMESPACE, OPERATION, PARAMS};
-use super::super::options::Options;
+use super::super::entry_arguments::{NAMESPACE, OPERATION, PARAMS};
 use super::super::table::{Command, Flag, KeyUse};
 use super::CONTAINER;
-use crate::core::limits::Limits;
-use crate::core::refusal::Refusal;
 
 pub const COMMAND: Command = Command {
     container: Some(CONTAINER),
@@ -14,6 +11,7 @@ pub const COMMAND: Command = Command {
     complexity: "O(N) with N the bytes of params",
     since: "0.1.0",
     flags: &[Flag::Readonly, Flag::Fast],
+    tips: &[],
     key: Some(KeyUse::Access),
     arguments: &[NAMESPACE, OPERATION, PARAMS],
     reply: "1 where a fresh entry is there, else 0.",
@@ -24,10 +22,3 @@ pub const COMMAND: Command = Command {
         (r#"CACHE.RESULT EXISTS demo add '{"b":2,"a":2}'"#, "(integer) 0"),
     ],
 };
-
-/// Reads the arguments after the command's name.
-pub fn parse<'a>(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<EntryArguments<'a>, Refusal> {
-    let (entry, rest) = EntryArguments::parse(arguments, limits)?;
-    Options::parse(&COMMAND, rest)?;
-    Ok(entry)
-}

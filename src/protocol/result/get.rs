@@ -14,6 +14,7 @@ pub const COMMAND: Command = Command {
     complexity: "O(N) with N the bytes of params",
     since: "0.1.0",
     flags: &[Flag::Readonly, Flag::Fast],
+    tips: &[],
     key: Some(KeyUse::Access),
     arguments: &[
         NAMESPACE,

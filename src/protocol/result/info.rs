@@ -1,13 +1,10 @@
 //! `CACHE.RESULT INFO ns operation params`
 
-use super::super::entry_arguments::{EntryArguments, NAMESPACE, OPERATION, PARAMS};
-use super::super::options::Options;
+use super::super::entry_arguments::{NAMESPACE, OPERATION, PARAMS};
 use super::super::reply::Reply;
 use super::super::table::{Command, Flag, KeyUse};
 use super::CONTAINER;
 use crate::core::instant::Instant;
-use crate::core::limits::Limits;
-use crate::core::refusal::Refusal;
 use crate::core::state::{Address, State};
 
 pub const COMMAND: Command = Command {
@@ -17,6 +14,7 @@ pub const COMMAND: Command = Command {
     complexity: "O(N) with N the bytes of params",
     since: "0.1.0",
     flags: &[Flag::Readonly],
+    tips: &[],
     key: Some(KeyUse::Access),
     arguments: &[NAMESPACE, OPERATION, PARAMS],
     reply: "Flat pairs (RESP3: a map), always the same names in the same order: `state why key fingerprint version \
@@ -30,13 +28,6 @@ pub const COMMAND: Command = Command {
     ],
     examples: &[],
 };
-
-/// Reads the arguments after the command's name.
-pub fn parse<'a>(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<EntryArguments<'a>, Refusal> {
-    let (entry, rest) = EntryArguments::parse(arguments, limits)?;
-    Options::parse(&COMMAND, rest)?;
-    Ok(entry)
-}
 
 /// The pairs for what was found at an address.
 pub fn reply<'a>(address: &Address<'_>, state: &State<'a>, now: Instant) -> Reply<'a> {

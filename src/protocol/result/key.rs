@@ -1,11 +1,8 @@
 //! `CACHE.RESULT KEY ns operation params`
 
-use super::super::entry_arguments::{EntryArguments, NAMESPACE, OPERATION, PARAMS};
-use super::super::options::Options;
+use super::super::entry_arguments::{NAMESPACE, OPERATION, PARAMS};
 use super::super::table::{Command, Flag, KeyUse};
 use super::CONTAINER;
-use crate::core::limits::Limits;
-use crate::core::refusal::Refusal;
 
 pub const COMMAND: Command = Command {
     container: Some(CONTAINER),
@@ -14,6 +11,7 @@ pub const COMMAND: Command = Command {
     complexity: "O(N) with N the bytes of params",
     since: "0.1.0",
     flags: &[Flag::Readonly, Flag::Fast],
+    tips: &[],
     key: Some(KeyUse::Access),
     arguments: &[NAMESPACE, OPERATION, PARAMS],
     reply: "The key as a bulk string: `result:{ns}:operation:fingerprint`, or `result:ns:operation:fingerprint` where \
@@ -26,10 +24,3 @@ pub const COMMAND: Command = Command {
         r#""result:{demo}:add:08d9986d2f11160a87b06e1f7cbb67b6a84e749af87b2425546ad7d8b4082d81""#,
     )],
 };
-
-/// Reads the arguments after the command's name.
-pub fn parse<'a>(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<EntryArguments<'a>, Refusal> {
-    let (entry, rest) = EntryArguments::parse(arguments, limits)?;
-    Options::parse(&COMMAND, rest)?;
-    Ok(entry)
-}

@@ -2,7 +2,6 @@
 
 pub mod exists;
 pub mod get;
-pub mod help;
 pub mod info;
 pub mod invalidate;
 pub mod key;

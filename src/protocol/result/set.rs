@@ -20,6 +20,7 @@ pub const COMMAND: Command = Command {
     complexity: "O(N) with N the bytes of params and result",
     since: "0.1.0",
     flags: &[Flag::Write, Flag::DenyOom],
+    tips: &[],
     key: Some(KeyUse::AccessUpdate),
     arguments: &[
         NAMESPACE,

@@ -40,12 +40,21 @@ impl<'a> Context<'a> {
 
     /// The time, to be read once a command. In a script or transaction it stands still where the server's does.
     pub fn now(self) -> Instant {
-        // SAFETY: neither function takes anything. The first is absent from 7.0.
+        // SAFETY: set once, by the import; absent from 7.0.
         let ms = match unsafe { raw::RedisModule_CachedMicroseconds } {
+            // SAFETY: takes nothing.
             Some(cached_microseconds) => unsafe { cached_microseconds() / 1000 },
+            // SAFETY: takes nothing.
             None => unsafe { api!(RedisModule_Milliseconds()) },
         };
         Instant::from_unix_ms(u64::try_from(ms).unwrap_or(0))
+    }
+
+    /// The Unix microseconds of this very moment, also where the server's time stands still: a script may make,
+    /// delete and make again a namespace, and the numbers of the two lives must differ.
+    pub fn unix_us(self) -> u64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 
     /// The number of the database that the client has selected.
@@ -185,6 +194,30 @@ impl<'a> Context<'a> {
             let text =
                 (!value.is_null()).then(|| std::ffi::CStr::from_ptr(value).to_string_lossy().into_owned());
             api!(RedisModule_FreeServerInfo(self.as_ptr(), data));
+            text
+        }
+    }
+
+    /// What `CONFIG GET` says.
+    pub fn config(self, name: &str) -> Option<String> {
+        let name = OwnedString::new(name.as_bytes());
+        // SAFETY: "cs" takes a C string and a string of the server's; the reply, with its elements, is freed once,
+        // after the last use of their bytes.
+        unsafe {
+            let reply = api!(RedisModule_Call(
+                self.as_ptr(),
+                c"CONFIG".as_ptr(),
+                c"cs".as_ptr(),
+                c"GET".as_ptr(),
+                name.borrow().as_ptr()
+            ));
+            let value = api!(RedisModule_CallReplyArrayElement(reply, 1));
+            let mut length = 0;
+            let bytes = api!(RedisModule_CallReplyStringPtr(value, &raw mut length));
+            let text = (!bytes.is_null()).then(|| {
+                String::from_utf8_lossy(std::slice::from_raw_parts(bytes.cast(), length)).into_owned()
+            });
+            api!(RedisModule_FreeCallReply(reply));
             text
         }
     }

@@ -12,6 +12,29 @@ use super::string::BorrowedString;
 use super::{api, is_ok};
 use crate::core::instant::Instant;
 
+/// The callbacks of a data type that has none yet, in the layout of Redis 7.0.
+pub const NO_METHODS: raw::RedisModuleTypeMethods = raw::RedisModuleTypeMethods {
+    version: 4,
+    rdb_load: None,
+    rdb_save: None,
+    aof_rewrite: None,
+    mem_usage: None,
+    digest: None,
+    free: None,
+    aux_load: None,
+    aux_save: None,
+    aux_save_triggers: 0,
+    free_effort: None,
+    unlink: None,
+    copy: None,
+    defrag: None,
+    mem_usage2: None,
+    free_effort2: None,
+    unlink2: None,
+    copy2: None,
+    aux_save2: None,
+};
+
 /// A data type of ours: what the server gave us for it at load.
 pub struct ValueType(AtomicPtr<raw::RedisModuleType>);
 

@@ -12,8 +12,9 @@ pub fn warning(message: &str) {
 
 fn write(level: &std::ffi::CStr, message: &str) {
     let Ok(message) = CString::new(message) else { return };
-    // SAFETY: a context is optional here; the format takes exactly the one string that follows.
+    // SAFETY: set once, by the import.
     if let Some(log) = unsafe { raw::RedisModule_Log } {
+        // SAFETY: a context is optional here; the format takes exactly the one string that follows.
         unsafe { log(ptr::null_mut(), level.as_ptr(), c"<cache> %s".as_ptr(), message.as_ptr()) }
     }
 }

@@ -14,7 +14,7 @@ impl Handler for Get {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let request = Request::parse(call.arguments, &call.limits)?;
         let found = call.look(&request.entry)?;
-        match found.state().served(request.stale) {
+        match found.visible().served(request.stale) {
             Some(stored) => {
                 found.count_hit();
                 call.reply(&Reply::bulk(stored.entry.result));

@@ -1,18 +1,19 @@
-//! `CACHE.RESULT HELP`
+//! `HELP` of each container.
 
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
-use crate::protocol::result::CONTAINER;
-use crate::protocol::result::help::{COMMAND, lines};
+use crate::protocol::commands::CONTAINERS;
+use crate::protocol::help::{command, lines};
 use crate::protocol::table::Command;
 
-pub struct Help;
+/// The HELP of the container at this place of the table.
+pub struct Help<const PLACE: usize>;
 
-impl Handler for Help {
-    const COMMAND: Command = COMMAND;
+impl<const PLACE: usize> Handler for Help<PLACE> {
+    const COMMAND: Command = command(CONTAINERS[PLACE].0);
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        call.reply(&lines(CONTAINER));
+        call.reply(&lines(CONTAINERS[PLACE].0));
         Ok(())
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
-use crate::protocol::result::info::{COMMAND, parse, reply};
+use crate::core::state::{State, Why};
+use crate::protocol::entry_arguments::EntryArguments;
+use crate::protocol::result::info::{COMMAND, reply};
 use crate::protocol::table::Command;
 
 pub struct Info;
@@ -11,10 +13,13 @@ impl Handler for Info {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let entry = parse(call.arguments, &call.limits)?;
-        let address = call.resolve(&entry)?;
+        let entry = EntryArguments::alone(&Self::COMMAND, call.arguments, &call.limits)?;
         let found = call.look(&entry)?;
-        call.reply(&reply(&address, &found.state(), call.now));
+        let state = match found.state() {
+            State::Absent(_) if found.bypassed => State::Absent(Why::Disabled),
+            state => state,
+        };
+        call.reply(&reply(&found.address, &state, call.now));
         Ok(())
     }
 }

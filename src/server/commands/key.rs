@@ -2,8 +2,9 @@
 
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
+use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
-use crate::protocol::result::key::{COMMAND, parse};
+use crate::protocol::result::key::COMMAND;
 use crate::protocol::table::Command;
 
 pub struct Key;
@@ -12,7 +13,8 @@ impl Handler for Key {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let address = call.resolve(&parse(call.arguments, &call.limits)?)?;
+        let (address, _) =
+            call.resolve(&EntryArguments::alone(&Self::COMMAND, call.arguments, &call.limits)?)?;
         call.reply(&Reply::bulk(address.key().as_bytes()));
         Ok(())
     }

@@ -7,7 +7,10 @@ mod help;
 mod info;
 mod invalidate;
 mod key;
+mod policy;
 mod set;
+
+use std::rc::Rc;
 
 use libc::c_int;
 use redis_module::raw;
@@ -18,8 +21,10 @@ use super::guard::guarded;
 use super::runtime;
 use crate::core::instant::Instant;
 use crate::core::limits::Limits;
+use crate::core::policy::Policy;
 use crate::core::refusal::Refusal;
 use crate::core::state::Address;
+use crate::protocol::commands::COMMANDS;
 use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
 use crate::protocol::table::Command;
@@ -58,18 +63,21 @@ impl<'a> Call<'a> {
         self.key.ok_or_else(crate::protocol::entry_arguments::too_few)
     }
 
-    fn resolve(&self, entry: &EntryArguments<'a>) -> Result<Address<'a>, Refusal> {
-        runtime::with(|runtime| runtime.resolve(entry))
+    /// The address that a client names, and the policy for it.
+    fn resolve(&self, entry: &EntryArguments<'a>) -> Result<(Address<'a>, Rc<Policy>), Refusal> {
+        runtime::with(|runtime| {
+            let policy = runtime.policy(entry.namespace, entry.operation);
+            Ok((runtime.resolve(entry, &policy)?, policy))
+        })
     }
 
     fn look(&self, entry: &EntryArguments<'a>) -> Result<super::keyspace::Found<'a>, Refusal> {
-        let address = self.resolve(entry)?;
-        super::keyspace::Found::look(self.context, self.namespace()?, address, self.now)
+        super::keyspace::Found::look(self.context, self.namespace()?, self.resolve(entry)?, self.now)
     }
 }
 
 /// The callback of every command, with its handler.
-pub fn handlers() -> [(Command, Callback); 8] {
+pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
     fn of<H: Handler>() -> (Command, Callback) {
         (H::COMMAND, on_command::<H>)
     }
@@ -80,7 +88,13 @@ pub fn handlers() -> [(Command, Callback); 8] {
         of::<exists::Exists>(),
         of::<info::Info>(),
         of::<key::Key>(),
-        of::<help::Help>(),
+        of::<help::Help<0>>(),
+        of::<policy::Set>(),
+        of::<policy::Get>(),
+        of::<policy::Del>(),
+        of::<policy::List>(),
+        of::<policy::Explain>(),
+        of::<help::Help<1>>(),
         of::<apply::Apply>(),
     ]
 }
@@ -133,7 +147,6 @@ fn run<H: Handler>(context: Context<'_>, words: &[*mut raw::RedisModuleString]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::commands::COMMANDS;
 
     #[test]
     fn every_command_of_the_table_has_its_handler() {

@@ -1,0 +1,65 @@
+# What there is to do in this project; `make help` lists it. Logic longer than a few lines lives in scripts/.
+
+# `make run PORT=6380` serves on another port.
+PORT ?= 6379
+# More arguments for `make bench` (ARGS=--quick) and `make demo`.
+ARGS ?=
+
+# rustup puts cargo here, which a non-interactive shell may not have read yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# A shared library has no hash in its file name, so the builds with and without the `server` feature would overwrite
+# each other's. The pure layers, and the programs that only talk to a server, therefore build in a folder of their own.
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+PURE := --target-dir $(TARGET)/pure --no-default-features
+MODULE := $(TARGET)/release/libredis_result_cache.so
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help prerequisites run build test test-pure test-server lint bench demo docs clean
+
+help: ## List these targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "\033[36m%-14s\033[0m %s\n", $$1, $$2}'
+
+run: ## Build, then serve the module with the example configuration (PORT=6379; Ctrl-C stops it)
+	@scripts/check-port $(PORT)
+	@$(MAKE) --no-print-directory build
+	@scripts/run $(PORT) $(MODULE)
+
+build: prerequisites ## Build the module for use: target/release/libredis_result_cache.so
+	@# Cargo applies link-time optimisation only where the shared library is the one thing built.
+	cargo rustc --release --lib --crate-type cdylib
+
+test: prerequisites test-pure test-server ## Run every test, starting whatever servers they need
+
+test-pure: ## Run the tests of the pure layers, which need neither a server nor libclang
+	@scripts/install-missing gcc b3sum
+	cargo test $(PURE)
+
+test-server: prerequisites ## Run the tests that speak RESP to real servers
+	cargo build --lib --test blackbox
+	cargo test --test blackbox
+
+lint: prerequisites ## Check format, warnings, documentation and the rules between the layers
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets $(PURE) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+	cargo test $(PURE) --test layers
+
+bench: build ## Measure against plain GET and SETEX and a Lua function (ARGS=--quick for a short run)
+	RESULT_CACHE_MODULE=$(MODULE) cargo bench $(PURE) --bench compare -- $(ARGS)
+
+demo: build ## Encode a video with ffmpeg, fail, and find every rendition again
+	@scripts/install-missing ffmpeg
+	RESULT_CACHE_MODULE=$(MODULE) cargo run $(PURE) --example demo -- $(ARGS)
+
+docs: ## Write docs/commands/ anew from the command table
+	cargo run $(PURE) --example docs
+
+prerequisites: ## Install what building and testing need, where it is missing
+	@scripts/install-missing gcc libclang-dev redis-server
+
+clean: ## Remove all that was built, and the data of `make run`
+	cargo clean
+	rm -rf .run

@@ -1,0 +1,121 @@
+//! How it is measured: in rounds, every workload once a round, so that whatever else the machine does meanwhile
+//! touches all of them alike; ratios are taken within a round.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::workloads::{Way, Workload};
+
+/// What one workload did in one round.
+#[derive(Clone, Copy)]
+pub struct Sample {
+    operations: u64,
+    /// What passed on the clock.
+    wall: Duration,
+    /// What the server's main thread used of a processor.
+    cpu: Duration,
+}
+
+/// The samples of one way, one for each round.
+pub struct Series {
+    pub way: Way,
+    samples: Vec<Sample>,
+}
+
+/// A figure over all rounds.
+#[derive(Clone, Copy)]
+pub struct Spread {
+    pub median: f64,
+    pub min: f64,
+    pub max: f64,
+}
+
+/// How long to measure.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    pub rounds: usize,
+    /// The least time for one workload in one round; a batch under way is finished.
+    pub sample: Duration,
+}
+
+impl Sample {
+    /// Operations per second.
+    pub fn rate(&self) -> f64 {
+        self.operations as f64 / self.wall.as_secs_f64()
+    }
+
+    /// Operations per second of the server's processor time: what counts where the client is the slower side.
+    pub fn rate_by_cpu(&self) -> f64 {
+        self.operations as f64 / self.cpu.as_secs_f64()
+    }
+}
+
+impl Series {
+    /// A figure of each round.
+    pub fn spread(&self, figure: impl Fn(&Sample) -> f64) -> Spread {
+        Spread::of(self.samples.iter().map(figure).collect())
+    }
+
+    /// A figure of each round, divided by the same of another series in the same round.
+    pub fn ratio(&self, other: &Series, figure: impl Fn(&Sample) -> f64) -> Spread {
+        Spread::of(self.samples.iter().zip(&other.samples).map(|(a, b)| figure(a) / figure(b)).collect())
+    }
+}
+
+impl Spread {
+    /// The spread of some values, at least one.
+    fn of(mut values: Vec<f64>) -> Spread {
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let median =
+            if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
+        Spread { median, min: values[0], max: values[values.len() - 1] }
+    }
+}
+
+/// Measures the workloads against each other: one round unseen to warm up, then the rounds that count. The order
+/// shifts by one each round, so that none always follows the same other.
+pub fn run(
+    client: &mut Client,
+    workloads: &mut [Workload],
+    effort: Effort,
+) -> Result<Vec<Series>, Box<dyn Error>> {
+    let mut series: Vec<Series> =
+        workloads.iter().map(|workload| Series { way: workload.way, samples: Vec::new() }).collect();
+    for workload in workloads.iter_mut() {
+        sample(client, workload, effort.sample / 4)?;
+    }
+    for round in 0..effort.rounds {
+        for turn in 0..workloads.len() {
+            let index = (round + turn) % workloads.len();
+            series[index].samples.push(sample(client, &mut workloads[index], effort.sample)?);
+        }
+    }
+    Ok(series)
+}
+
+/// Runs one workload for the given time.
+fn sample(client: &mut Client, workload: &mut Workload, time: Duration) -> Result<Sample, Box<dyn Error>> {
+    let cpu_before = server_cpu(client)?;
+    let started = Instant::now();
+    let mut operations = 0;
+    while started.elapsed() < time {
+        let batch = workload.next_batch();
+        client.exchange(batch)?;
+        operations += batch.operations;
+    }
+    let wall = started.elapsed();
+    let cpu = server_cpu(client)?.saturating_sub(cpu_before);
+    Ok(Sample { operations, wall, cpu })
+}
+
+/// The processor time that the server's main thread has used so far.
+fn server_cpu(client: &mut Client) -> Result<Duration, Box<dyn Error>> {
+    let info = client.info("cpu")?;
+    let seconds = |name: &str| -> Result<f64, Box<dyn Error>> {
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(value.ok_or_else(|| format!("INFO cpu has no {name}"))?.parse()?)
+    };
+    Ok(Duration::from_secs_f64(seconds("used_cpu_user_main_thread")? + seconds("used_cpu_sys_main_thread")?))
+}

@@ -1,0 +1,64 @@
+//! What documentation shows is what happens: the examples of the command table and the tour of the README, typed into
+//! redis-cli.
+
+use std::process::Command;
+
+use redis_result_cache::protocol::commands::COMMANDS;
+
+use crate::harness::Server;
+
+/// What redis-cli shows for a line, as in a terminal.
+#[track_caller]
+fn typed(server: &Server, line: &str) -> String {
+    let script = format!("redis-cli --no-raw -p {} {line}", server.port());
+    let output = Command::new("sh").args(["-c", &script]).output().expect("sh runs");
+    assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
+}
+
+#[test]
+fn the_examples_of_the_command_table_are_true() {
+    for command in COMMANDS.iter().filter(|command| !command.examples.is_empty()) {
+        let server = Server::start();
+        for (line, reply) in command.examples {
+            assert_eq!(typed(&server, line), *reply, "{line}");
+        }
+    }
+}
+
+/// The lines after `> ` in the blocks of a page, each with what is shown below it.
+fn tour(page: &str) -> Vec<(String, String)> {
+    let mut steps: Vec<(String, String)> = Vec::new();
+    for block in page.split("```").skip(1).step_by(2) {
+        let mut is_reply = false;
+        for line in block.lines() {
+            if let Some(typed) = line.strip_prefix("> ") {
+                steps.push((typed.to_owned(), String::new()));
+                is_reply = true;
+            } else if line.is_empty() {
+                is_reply = false;
+            } else if let Some((_, shown)) = steps.last_mut().filter(|_| is_reply) {
+                shown.push_str(line);
+                shown.push('\n');
+            }
+        }
+    }
+    steps
+}
+
+#[test]
+fn the_tour_of_the_readme_is_true() {
+    let server = Server::start();
+    let steps = tour(include_str!("../../README.md"));
+    assert!(steps.len() > 10, "only {} steps were found", steps.len());
+    for (line, shown) in steps {
+        let told = typed(&server, &line);
+        if shown.contains("...\n") {
+            // Only some of the pairs are shown, and times differ.
+            let lines = shown.lines().filter(|line| *line != "..." && !line.contains("(integer) 599"));
+            lines.for_each(|shown| assert!(told.contains(shown.trim()), "{line}: {shown} is not in\n{told}"));
+        } else {
+            assert_eq!(told, shown.trim_end(), "{line}");
+        }
+    }
+}

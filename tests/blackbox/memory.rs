@@ -1,0 +1,71 @@
+//! A full server: what is refused, what goes on, and what eviction may never do.
+
+use crate::harness::{Entry, Launch, ReplicationStream, Server, nil, ok};
+use crate::{args, cache, call};
+
+#[test]
+fn a_full_server_serves_and_invalidates_and_stores_nothing() {
+    let server = Server::start();
+    let mut client = server.client();
+    cache!(client, "SET", "ns", "op", "{}", "r", "GRACE", 60_000);
+    cache!(client, "SET", "ns", "op", "1", "r", "GRACE", 60_000);
+    call!(client, "CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", 1);
+    let mut stream = ReplicationStream::attach(&server);
+    for options in [&[][..], &["NX"], &["XX"], &["KEEPTTL"]] {
+        for params in ["{}", "2"] {
+            let entry = Entry::of("ns", params);
+            assert_eq!(entry.call(&mut client, "SET", &[&["w"], options].concat()).error_word(), "OOM");
+        }
+    }
+    assert_eq!(stream.names(), [""; 0]);
+    assert_eq!(cache!(client, "GET", "ns", "op", "{}"), "r".into());
+    assert_eq!(cache!(client, "EXISTS", "ns", "op", "{}"), 1.into());
+    assert_eq!(Entry::of("ns", "{}").state(&mut client), "fresh");
+    assert_eq!(cache!(client, "INVALIDATE", "ns", "op", "1", "SOFT"), 1.into());
+    assert_eq!(cache!(client, "GET", "ns", "op", "1", "STALE"), "r".into());
+    assert_eq!(cache!(client, "INVALIDATE", "ns", "op", "{}"), 1.into());
+    assert_eq!(cache!(client, "INVALIDATE", "unknown", "op", "{}"), 0.into());
+    assert_eq!(cache!(client, "GET", "ns", "op", "{}"), nil());
+    call!(client, "CONFIG", "SET", "maxmemory", 0);
+    assert_eq!(cache!(client, "SET", "ns", "op", "{}", "w"), ok());
+    assert_eq!(cache!(client, "GET", "ns", "op", "{}"), "w".into());
+}
+
+#[test]
+fn eviction_loses_results_and_never_mixes_them_up() {
+    for policy in ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-ttl"] {
+        let mut server = Launch::new().line(format!("maxmemory-policy {policy}")).start();
+        let mut client = server.client();
+        let used: usize = client.info("memory", "used_memory").unwrap().parse().unwrap();
+        call!(client, "CONFIG", "SET", "maxmemory", used + (4 << 20));
+        let result = |n: usize| format!("{n} {}", "x".repeat(10_000));
+        let sets: Vec<_> =
+            (0..1500).map(|n| args!["CACHE.RESULT", "SET", "ns", "op", n, result(n)]).collect();
+        let replies = client.pipeline(&sets);
+        assert!(replies.iter().all(|reply| *reply == ok() || reply.error_word() == "OOM"));
+        let mut found = 0;
+        for n in 0..1500 {
+            let reply = cache!(client, "GET", "ns", "op", n);
+            assert!(reply == nil() || reply == result(n).as_str().into(), "{policy} mixed up {n}: {reply:?}");
+            found += usize::from(reply != nil());
+        }
+        assert!(found < 1000, "{policy} evicted nothing");
+        assert!(client.info("stats", "evicted_keys").unwrap() != "0");
+        if policy.starts_with("volatile") {
+            assert!(found > 50, "{policy} left {found}: the namespace itself went");
+        }
+        server.assert_alive();
+    }
+}
+
+#[test]
+fn a_full_server_evicts_for_a_write_as_core_does() {
+    let server = Launch::new().line("maxmemory-policy allkeys-lru").start();
+    let mut client = server.client();
+    let used: usize = client.info("memory", "used_memory").unwrap().parse().unwrap();
+    call!(client, "CONFIG", "SET", "maxmemory", used + (2 << 20));
+    for n in 0..500 {
+        assert_eq!(cache!(client, "SET", "ns", "op", n, vec![b'x'; 20_000]), ok());
+        assert_eq!(cache!(client, "GET", "ns", "op", n).bulk().len(), 20_000, "the newest went first");
+    }
+}
