@@ -6,7 +6,7 @@
 //! client bytes -> server (FFI) -> protocol (parse) -> core (decide) -> server (apply, reply) -> client bytes
 //! ```
 //!
-//! * [`core`] is what a result cache *is*: canonical JSON, fingerprints, names, entries, the namespace clock.
+//! * [`core`] is what a result cache *is*: canonical JSON, fingerprints, names, entries, policies, the namespace clock.
 //!   It knows no Redis, no clock and no statics; time, configuration and random bytes are arguments.
 //! * [`protocol`] is the command table, one parser for each command, and replies as values.
 //! * `server` is the only code that knows Redis, and the only one with `unsafe`.

@@ -5,10 +5,10 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
-//! | [`name`], [`state`] | names, keys, and what is found at them |
+//! | [`name`], [`state`], [`stamp`] | names, keys, what is found at them, and since when |
 //! | [`entry`], [`origin`], [`namespace`], [`recent`], [`codec`] | what is stored, and as which bytes |
 //! | [`policy`], [`mod@pointer`] | what the rules say of it, and what they look at |
-//! | [`set`], [`invalidate`], [`lifetime`] | what the commands decide |
+//! | [`set`], [`merge`], [`invalidate`], [`lifetime`] | what the commands decide |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
 pub mod canonical;
@@ -19,6 +19,7 @@ pub mod instant;
 pub mod invalidate;
 pub mod lifetime;
 pub mod limits;
+pub mod merge;
 pub mod name;
 pub mod namespace;
 pub mod origin;
@@ -27,4 +28,5 @@ pub mod policy;
 pub mod recent;
 pub mod refusal;
 pub mod set;
+pub mod stamp;
 pub mod state;

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::codec::{Reader, Sink};
-use super::entry::{Entry, Mark};
+use super::entry::{Entry, Mark, Tags};
 use super::limits::{MAX_INTEGER, maxima};
 use super::name::MAX_NAME_BYTES;
 use super::origin::{ENCODING_VERSION, Incarnation, Origin};
 use super::recent::RecentInvalidations;
 use super::refusal::Refusal;
+use super::stamp::Stamp;
 
 /// What the first mutation after a promotion or a load adds to the clock, so that numbers which were lost
 /// with the old primary, or with the tail of a file, are never used twice.
@@ -118,6 +119,11 @@ impl Namespace {
         self.recent.invalidated(mark, version);
     }
 
+    /// It was just made here, so that its clock need not leap.
+    pub fn made(self, era: Option<Era>) -> Self {
+        Namespace { era, ..self }
+    }
+
     fn advance(&mut self, version: u64, era: Option<Era>) {
         self.clock = version;
         self.era = era;
@@ -141,6 +147,20 @@ impl Namespace {
                 || (entry.version >= self.tagged_floor
                     && (self.tag_epochs.is_empty()
                         || entry.tags.iter().all(|tag| outlived(&self.tag_epochs, tag)))))
+    }
+
+    /// Whether a write that began at `since` may be stale by now: whether since then its entry, its operation, one of
+    /// the tags that it brings or the whole namespace was invalidated, or another life of the namespace began. Where
+    /// that was forgotten, it may have happened.
+    pub fn has_overtaken(&self, since: &Stamp, mark: Mark, operation: &str, tags: Tags<'_>) -> bool {
+        let later = |epoch: u64| epoch > since.clock;
+        since.incarnation != self.incarnation
+            || later(self.floor)
+            || self.recent.may_hold(mark, since.clock)
+            || self.operation_epochs.get(operation.as_bytes()).is_some_and(|&epoch| later(epoch))
+            || (!tags.is_empty()
+                && (later(self.tagged_floor)
+                    || tags.iter().any(|tag| self.tag_epochs.get(tag).is_some_and(|&epoch| later(epoch)))))
     }
 
     /// The stored form: [`ENCODING_VERSION`], then the fields in the order of their declaration.
@@ -215,7 +235,6 @@ fn decode_epochs(reader: &mut Reader<'_>, max_name: usize, clock: u64) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::Tags;
     use super::super::instant::Instant;
     use super::super::name::{NamespaceName, OperationName};
     use super::*;

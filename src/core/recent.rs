@@ -46,6 +46,12 @@ impl RecentInvalidations {
         self.list.iter().any(|invalidation| invalidation.mark == mark && !invalidation.rewritten)
     }
 
+    /// Whether an entry was invalidated after `clock`, or may have been as far as is remembered.
+    pub fn may_hold(&self, mark: Mark, clock: u64) -> bool {
+        self.floor > clock
+            || self.list.iter().any(|invalidation| invalidation.mark == mark && invalidation.version > clock)
+    }
+
     /// The list (mark, then twice the version, plus one where it was written again), then the floor.
     pub fn encode(&self, sink: &mut impl Sink) {
         sink.put_varint(self.list.len() as u64);
@@ -99,6 +105,17 @@ mod tests {
         assert!(!recent.explain(Mark(1)) && recent.explain(Mark(2)));
         recent.invalidated(Mark(1), 8);
         assert!(recent.explain(Mark(1)));
+    }
+
+    #[test]
+    fn what_may_have_been_forgotten_counts() {
+        let mut recent = RecentInvalidations::default();
+        recent.invalidated(Mark(1), 5);
+        assert!(recent.may_hold(Mark(1), 4) && !recent.may_hold(Mark(1), 5) && !recent.may_hold(Mark(2), 4));
+        recent.wrote(Mark(1));
+        assert!(recent.may_hold(Mark(1), 4), "a write does not undo it");
+        (6..6 + maxima::RECENT_INVALIDATIONS as u64).for_each(|version| recent.invalidated(Mark(9), version));
+        assert!(recent.may_hold(Mark(2), 4) && !recent.may_hold(Mark(2), 5));
     }
 
     proptest! {

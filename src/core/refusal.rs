@@ -18,6 +18,8 @@ pub enum Code {
     BadName,
     /// A rule's pattern, field or value that is not acceptable.
     BadPolicy,
+    /// A token or stamp that is malformed, or another namespace's.
+    BadToken,
     /// An argument over one of the configured limits.
     TooBig,
     /// The command is not for this client.
@@ -33,6 +35,7 @@ impl Code {
             Code::BadParams => "BADPARAMS",
             Code::BadName => "BADNAME",
             Code::BadPolicy => "BADPOLICY",
+            Code::BadToken => "BADTOKEN",
             Code::TooBig => "TOOBIG",
             Code::NoPerm => "NOPERM",
         }

@@ -40,6 +40,16 @@ pub enum Decision<'a> {
     Remove,
 }
 
+impl<'a> Decision<'a> {
+    /// The tags of what would be stored.
+    pub fn tags(&self) -> Tags<'a> {
+        match self {
+            Decision::Store(entry) => entry.tags,
+            Decision::Forbidden | Decision::Remove => Tags::NONE,
+        }
+    }
+}
+
 /// What the entry that is written is the result of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject<'a> {
@@ -225,5 +235,43 @@ mod tests {
             assert!(matches!(decided(&nx, &stale), Decision::Store(_)));
             assert_eq!(decided(&xx, &stale), Decision::Forbidden);
         });
+    }
+
+    /// The tags of a SET by rules with these templates, which takes two of at most four bytes.
+    fn tagged(explicit: &[&[u8]], templates: &str, params: Option<&str>) -> Result<Vec<String>, Refusal> {
+        let policy = Policy { tags: templates::parse(templates).expect(templates), ..Policy::default() };
+        let limits = Limits { tags_max: 2, tag_max_bytes: 4, ..Limits::default() };
+        let terms = Terms { policy: &policy, limits: &limits, now: NOW };
+        let subject = Subject { fingerprint: &FINGERPRINT, params: params.map(str::as_bytes) };
+        let (mut given, mut joined) = (Vec::new(), Vec::new());
+        let write = Write { tags: Tags::from_list(explicit, &mut given), ..write(Expiry::Policy) };
+        let decision = decide(&write, &subject, &ABSENT, 9, &terms, &mut joined)?;
+        let Decision::Store(entry) = decision else { panic!("{decision:?}") };
+        Ok(entry.tags.iter().map(|tag| String::from_utf8_lossy(tag).into_owned()).collect())
+    }
+
+    #[test]
+    fn tags_of_rules_join_those_that_are_given() {
+        let params = Some(r#"{"id":7}"#);
+        assert_eq!(tagged(&[b"x"], "v:{params/id}", params), Ok(vec!["x".to_owned(), "v:7".to_owned()]));
+        assert_eq!(
+            tagged(&[b"v:7", b"x"], "v:{params/id} v:7", params),
+            Ok(vec!["v:7".to_owned(), "x".to_owned()])
+        );
+        assert_eq!(tagged(&[b"x"], "{params/none}", params), Ok(vec!["x".to_owned()]));
+        assert_eq!(tagged(&[], "{result}", None), Ok(vec![]), "the result is no JSON");
+    }
+
+    #[test]
+    fn all_tags_count_against_the_limits() {
+        let code = |explicit: &[&[u8]], templates, params| {
+            tagged(explicit, templates, params).expect_err("a refusal").code
+        };
+        assert_eq!(code(&[b"x", b"y"], "z", None), Code::TooBig);
+        assert_eq!(code(&[], "x y z", None), Code::TooBig);
+        assert_eq!(code(&[], "12345", None), Code::TooBig);
+        let long = format!("\"{}\"", "x".repeat(10_000));
+        assert_eq!(code(&[], "{params}", Some(&long)), Code::TooBig);
+        assert_eq!(code(&[], "{params}", None), Code::BadParams);
     }
 }

@@ -1,12 +1,13 @@
 //! All commands, in the order in which documentation lists them.
 
 use super::table::Command;
-use super::{apply, help, policy, result};
+use super::{apply, clock, help, policy, result};
 
 /// Every command and subcommand; containers exist by being named in them.
-pub static COMMANDS: [Command; 14] = [
+pub static COMMANDS: [Command; 16] = [
     result::get::COMMAND,
     result::set::COMMAND,
+    result::merge::COMMAND,
     result::invalidate::COMMAND,
     result::exists::COMMAND,
     result::info::COMMAND,
@@ -18,6 +19,7 @@ pub static COMMANDS: [Command; 14] = [
     policy::list::COMMAND,
     policy::explain::COMMAND,
     help::command(policy::CONTAINER),
+    clock::COMMAND,
     apply::COMMAND,
 ];
 

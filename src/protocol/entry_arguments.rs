@@ -30,7 +30,7 @@ pub const PARAMS: Argument = Argument {
     kind: Kind::Text,
     token: None,
     optional: false,
-    summary: "a JSON text, or fp:<fingerprint>",
+    summary: "a JSON text, or fp: and its fingerprint",
 };
 
 /// The address as a client gives it; params are not parsed yet.

@@ -3,6 +3,7 @@
 //! A client's bytes become a typed request here, or a refusal that names what was wrong with them.
 
 pub mod apply;
+pub mod clock;
 pub mod commands;
 pub mod docs;
 pub mod entry_arguments;
@@ -12,3 +13,4 @@ pub mod policy;
 pub mod reply;
 pub mod result;
 pub mod table;
+pub mod write_options;

@@ -45,6 +45,7 @@ impl<'a> Options<'a> {
         let token = argument.token.unwrap_or_default();
         match self.given.iter().find(|given| given.group == group) {
             None => Ok(()),
+            Some(_) if matches!(argument.kind, Kind::Repeated(_)) => Ok(()),
             Some(given) if given.argument.token == argument.token => {
                 Err(Refusal::syntax(format!("option {token} is given twice: once is accepted")))
             }
@@ -69,6 +70,16 @@ impl<'a> Options<'a> {
     /// The option's number, within the bounds of the table.
     pub fn number(&self, token: &str) -> Option<u64> {
         self.find(token).map(|given| given.number)
+    }
+
+    /// The option's one word.
+    pub fn word(&self, token: &str) -> Option<&'a [u8]> {
+        self.find(token).and_then(|given| given.values.first().copied())
+    }
+
+    /// The words of each time that the option was given, in order.
+    pub fn each(&self, token: &str) -> impl Iterator<Item = &'a [&'a [u8]]> {
+        self.given.iter().filter(move |given| given.argument.token == Some(token)).map(|given| given.values)
     }
 
     /// The words that followed the option's count.
@@ -108,6 +119,10 @@ impl<'a> Given<'a> {
                         ))
                     })?;
                 Ok((Given { group, argument, values, number }, after))
+            }
+            Kind::Repeated(names) => {
+                let (values, after) = words.split_at_checked(names.len()).ok_or_else(missing)?;
+                Ok((Given { group, argument, values, number: 0 }, after))
             }
             Kind::Namespace | Kind::Bytes | Kind::Text | Kind::Many | Kind::OneOf(_) => {
                 let (values, after) = words.split_at_checked(1).ok_or_else(missing)?;
@@ -215,11 +230,8 @@ mod tests {
                 for (other_group, other) in command.options() {
                     let both: Vec<String> = words_for(option).into_iter().chain(words_for(other)).collect();
                     let both: Vec<&[u8]> = both.iter().map(String::as_bytes).collect();
-                    assert_eq!(
-                        Options::parse(command, &both).is_err(),
-                        group == other_group,
-                        "{option:?} {other:?}"
-                    );
+                    let conflict = group == other_group && !matches!(option.kind, Kind::Repeated(_));
+                    assert_eq!(Options::parse(command, &both).is_err(), conflict, "{option:?} {other:?}");
                 }
             }
         }
@@ -230,6 +242,7 @@ mod tests {
             Kind::Integer { min, .. } => vec![min.to_string()],
             Kind::Counted { .. } => vec!["1".to_owned(), "x".to_owned()],
             Kind::Flag => vec![],
+            Kind::Repeated(names) => vec!["x".to_owned(); names.len()],
             _ => vec!["x".to_owned()],
         };
         option.token.map(str::to_owned).into_iter().chain(values).collect()

@@ -19,6 +19,9 @@ pub enum Reply<'a> {
 impl<'a> Reply<'a> {
     pub const OK: Reply<'static> = Reply::Status("OK");
 
+    /// The write was overtaken: it has not happened.
+    pub const FENCED: Reply<'static> = Reply::Status("FENCED");
+
     /// A bulk string that borrows.
     pub fn bulk(bytes: &'a [u8]) -> Self {
         Reply::Bulk(Cow::Borrowed(bytes))

@@ -98,6 +98,8 @@ pub enum Kind {
     Integer { min: u64, max: u64, unit: &'static str },
     /// A number of words, then that many.
     Counted { word: &'static str },
+    /// These words after its token, any number of times.
+    Repeated(&'static [&'static str]),
     /// One word or more, the last of a command.
     Many,
     /// Just its token.
@@ -169,6 +171,7 @@ impl Argument {
     pub fn usage(&self) -> String {
         let value = match self.kind {
             Kind::Flag => String::new(),
+            Kind::Repeated(names) => names.join(" "),
             Kind::Many => format!("{0} [{0} ...]", self.name),
             Kind::Counted { word } => format!("n {word} [{word} ...]"),
             Kind::OneOf(alternatives) => {
@@ -179,6 +182,7 @@ impl Argument {
         let words: Vec<&str> =
             [self.token.unwrap_or_default(), &value].into_iter().filter(|w| !w.is_empty()).collect();
         let words = words.join(" ");
-        if self.optional { format!("[{words}]") } else { words }
+        let again = if matches!(self.kind, Kind::Repeated(_)) { " ..." } else { "" };
+        if self.optional { format!("[{words}]{again}") } else { words }
     }
 }

@@ -16,13 +16,14 @@ use super::api::string::{BorrowedString, OwnedString};
 use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::runtime;
-use crate::core::entry::{Entry, Mark};
+use crate::core::entry::{Entry, Mark, Tags};
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::{Incarnation, Origin};
 use crate::core::policy::Policy;
 use crate::core::refusal::{Code, Refusal, quoted};
-use crate::core::state::{Address, State, Why};
+use crate::core::stamp::Stamp;
+use crate::core::state::{Address, State, Stored, Why};
 use crate::protocol::apply::{Effect, Placed};
 
 /// A key that holds a value of one of our types, or nothing.
@@ -172,6 +173,21 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// Whether a write that began at `since`, and brings these tags, may be stale by now.
+    pub fn has_overtaken(&self, since: &Stamp, tags: Tags<'_>) -> bool {
+        let (mark, operation) = (self.address.mark(), self.address.operation.as_str());
+        let written = self
+            .entry
+            .get()
+            .and_then(StoredEntry::stored)
+            .is_some_and(|Stored { entry, .. }| entry.mark == mark && entry.version > since.clock);
+        written
+            || self
+                .namespace
+                .get()
+                .is_none_or(|namespace| namespace.has_overtaken(since, mark, operation, tags))
+    }
+
     /// What the next mutation would get.
     pub fn next(&self, context: Context<'_>) -> Result<Next, Refusal> {
         match self.namespace.get() {
@@ -210,6 +226,32 @@ impl<'a> Found<'a> {
     }
 }
 
+/// The clock of a namespace, for a stamp.
+pub struct Clock {
+    pub incarnation: Incarnation,
+    pub clock: u64,
+    /// The namespace that is to be made first, where there is none.
+    pub made: Option<Namespace>,
+}
+
+impl Clock {
+    /// Reads it; where there is no namespace, the one that a new one would begin with.
+    pub fn read(context: Context<'_>, name: BorrowedString<'_>) -> Result<Self, Refusal> {
+        let key = NamespaceKey::open(context, name, Mode::Read)?;
+        let made = match key.get() {
+            Some(namespace) => {
+                let (incarnation, clock) = (namespace.incarnation(), namespace.clock());
+                return Ok(Clock { incarnation, clock, made: None });
+            }
+            None => {
+                let incarnation = Incarnation(context.random_u64());
+                Namespace::starting_at(incarnation, Namespace::first_version(context.unix_us()))
+            }
+        };
+        Ok(Clock { incarnation: made.incarnation(), clock: made.clock(), made: Some(made) })
+    }
+}
+
 /// Carries out an effect that was decided here, and tells the replicas and the append-only file.
 pub fn mutate(
     context: Context<'_>,
@@ -244,7 +286,7 @@ pub fn carry_out(
         _ => Some(NamespaceKey::open(context, name, Mode::Write)?),
     };
     match (effect, &mut namespace) {
-        (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone()),
+        (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone().made(era)),
         (Effect::Entry(placed), _) => put(context, name, placed, Expiry::Later)?,
         (Effect::Set(placed), Some(namespace)) => {
             let (version, mark) = placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));

@@ -203,6 +203,7 @@ fn arguments(table: &[Argument], texts: &mut Texts) -> Result<Arguments, String>
         let mut nested = match argument.kind {
             Kind::OneOf(alternatives) => Some(self::arguments(alternatives, texts)?),
             Kind::Counted { word } => Some(self::arguments(&counted(word), texts)?),
+            Kind::Repeated(names) => Some(self::arguments(&repeated(names), texts)?),
             _ => None,
         };
         arguments.list.push(raw::RedisModuleCommandArg {
@@ -233,6 +234,12 @@ fn counted(word: &'static str) -> [Argument; 2] {
     [number, Argument { name: word, kind: Kind::Many, summary: "each of them", ..number }]
 }
 
+/// The words of each repetition.
+fn repeated(names: &[&'static str]) -> Vec<Argument> {
+    let word = |&name| Argument { name, kind: Kind::Text, token: None, optional: false, summary: "" };
+    names.iter().map(word).collect()
+}
+
 fn no_argument() -> raw::RedisModuleCommandArg {
     // SAFETY: all-zero is the server's own notation for "absent" in each of its fields.
     unsafe { std::mem::zeroed() }
@@ -241,7 +248,8 @@ fn no_argument() -> raw::RedisModuleCommandArg {
 fn argument_flags(argument: &Argument) -> c_int {
     let flag = |applies, flag: u32| if applies { flag.cast_signed() } else { 0 };
     flag(argument.optional, raw::REDISMODULE_CMD_ARG_OPTIONAL)
-        | flag(argument.kind == Kind::Many, raw::REDISMODULE_CMD_ARG_MULTIPLE)
+        | flag(matches!(argument.kind, Kind::Many | Kind::Repeated(_)), raw::REDISMODULE_CMD_ARG_MULTIPLE)
+        | flag(matches!(argument.kind, Kind::Repeated(_)), raw::REDISMODULE_CMD_ARG_MULTIPLE_TOKEN)
 }
 
 fn argument_type(argument: &Argument) -> raw::RedisModuleCommandArgType {
@@ -253,7 +261,7 @@ fn argument_type(argument: &Argument) -> raw::RedisModuleCommandArgType {
         Kind::Integer { .. } => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
         Kind::Flag => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_PURE_TOKEN,
         Kind::OneOf(_) => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_ONEOF,
-        Kind::Counted { .. } => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_BLOCK,
+        Kind::Counted { .. } | Kind::Repeated(_) => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_BLOCK,
         Kind::Bytes | Kind::Text | Kind::Many => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
     }
 }

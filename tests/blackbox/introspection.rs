@@ -4,9 +4,10 @@ use crate::harness::{Server, Value};
 use crate::{args, cache, call};
 
 /// Name, arity (negative: at least), flags, and one valid call.
-const SUBCOMMANDS: [(&str, i64, &[&str], &[&str]); 6] = [
+const SUBCOMMANDS: [(&str, i64, &[&str], &[&str]); 7] = [
     ("get", -5, &["readonly", "fast"], &["ns", "op", "{}"]),
     ("set", -6, &["write", "denyoom"], &["ns", "op", "{}", "r"]),
+    ("merge", -6, &["write", "denyoom"], &["ns", "op", "{}", "{}"]),
     ("invalidate", -5, &["write", "fast"], &["ns", "op", "{}"]),
     ("exists", 5, &["readonly", "fast"], &["ns", "op", "{}"]),
     ("info", 5, &["readonly"], &["ns", "op", "{}"]),
@@ -91,9 +92,10 @@ fn every_command_is_documented() {
             assert_eq!(arguments[..3], ["ns", "operation", "params"], "{name}");
         }
         let words = format!("{:?}", subcommands.field("cache.result|set").field("arguments"));
-        for word in
-            ["EX", "PX", "EXAT", "PXAT", "KEEPTTL", "PERSIST", "GRACE", "TAGS", "TOOK", "WEIGHT", "NX", "XX"]
-        {
+        for word in [
+            "EX", "PX", "EXAT", "PXAT", "KEEPTTL", "PERSIST", "GRACE", "TAGS", "TOOK", "WEIGHT", "NX", "XX",
+            "SINCE",
+        ] {
             assert!(words.contains(&format!("\"{word}\"")), "SET's {word} is not documented: {words}");
         }
     }
@@ -106,7 +108,7 @@ fn help_names_every_subcommand() {
         let help = cache!(client, "HELP");
         let lines: Vec<String> = help.array().iter().map(Value::text).collect();
         assert!(lines[0].starts_with("CACHE.RESULT <subcommand>"), "{}", lines[0]);
-        for name in ["GET", "SET", "INVALIDATE", "EXISTS", "INFO", "KEY", "HELP"] {
+        for name in ["GET", "SET", "MERGE", "INVALIDATE", "EXISTS", "INFO", "KEY", "HELP"] {
             let described = lines.iter().any(|line| line.split_whitespace().next() == Some(name));
             assert!(described, "{name} is missing in {lines:#?}");
         }
@@ -131,7 +133,7 @@ fn all_commands_belong_to_the_module() {
     let mut listed: Vec<String> = listed.array().iter().map(Value::text).collect();
     listed.retain(|name| !name.contains('|'));
     listed.sort();
-    assert_eq!(listed, ["cache.apply", "cache.policy", "cache.result"]);
+    assert_eq!(listed, ["cache.apply", "cache.clock", "cache.policy", "cache.result"]);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! JSON Pointers (RFC 6901): the way to one value inside a JSON text.
 
+mod found;
 mod search;
 
-pub use search::{Found, Scalar, find_all};
+pub use found::{Found, Scalar};
+pub use search::find_all;
 
 use std::fmt;
 
@@ -112,3 +114,50 @@ impl fmt::Display for BadPointer {
 }
 
 impl std::error::Error for BadPointer {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_is_read_and_shown() {
+        for text in ["", "/", "/a", "/a/b", "/~0~1/x", "//", "/é", "/a b"] {
+            let pointer = Pointer::parse(text.as_bytes()).expect(text);
+            assert_eq!(pointer.to_string(), text);
+        }
+        let pointer = Pointer::parse(b"/a~1b/m~0n/~01/0").expect("a pointer");
+        let names: Vec<&str> = pointer.tokens().iter().map(|token| &*token.name).collect();
+        assert_eq!(names, ["a/b", "m~n", "~1", "0"]);
+    }
+
+    #[test]
+    fn what_is_no_pointer_is_refused() {
+        for (text, why) in [
+            ("a", BadPointer::NoSlash),
+            ("#/a", BadPointer::NoSlash),
+            ("/~", BadPointer::BadEscape),
+            ("/~2", BadPointer::BadEscape),
+            ("/a~/b", BadPointer::BadEscape),
+            ("/~~0", BadPointer::BadEscape),
+        ] {
+            assert_eq!(Pointer::parse(text.as_bytes()), Err(why), "{text}");
+        }
+        assert_eq!(Pointer::parse(b"/\xff"), Err(BadPointer::NotUtf8));
+    }
+
+    #[test]
+    fn an_index_has_no_leading_zeros() {
+        let index = |token: &str| Token::parse(token).expect("a token").index;
+        for (token, expected) in [
+            ("0", Some(0)),
+            ("10", Some(10)),
+            ("01", None),
+            ("", None),
+            ("-", None),
+            ("1a", None),
+            ("+1", None),
+        ] {
+            assert_eq!(index(token), expected, "{token}");
+        }
+    }
+}

@@ -55,13 +55,14 @@ impl ExpiresFrom {
             Found::Missing | Found::Null => return Ok(Bound::None),
             Found::Other => ("an array, an object or a number out of range".to_owned(), Err(NOT_AN_INSTANT)),
             Found::Scalar(Scalar::Bool(is_true)) => (is_true.to_string(), Err(NOT_AN_INSTANT)),
-            Found::Scalar(Scalar::Number(number)) => (number.clone(), unix_seconds(number)),
+            Found::Scalar(Scalar::Number(number)) => (quoted(number.as_bytes()), unix_seconds(number)),
             Found::Scalar(Scalar::String(text)) => (quoted(text.as_bytes()), text_instant(text)),
         };
         let instant = instant.and_then(|instant| if instant > now { Ok(instant) } else { Err(PAST) });
         let instant = instant.map_err(|why| {
             Refusal::syntax(format!(
-                "the result's {} is {shown}, which {why}: EXPIRESFROM takes a future instant in Unix seconds or RFC 3339",
+                "the result's {} is {shown}, which {why}: EXPIRESFROM takes a future instant in Unix seconds or \
+                 RFC 3339",
                 quoted(self.pointer.as_str().as_bytes())
             ))
         })?;
@@ -116,4 +117,96 @@ fn unix_seconds(text: &str) -> Result<Instant, &'static str> {
         value.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0')))
     });
     Ok(Instant::from_unix_ms(seconds.saturating_mul(1000).saturating_add(ms)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-09-21T14:13:20Z.
+    const NOW: Instant = Instant::from_unix_ms(1_790_000_000_000);
+
+    fn bound(rule: &str, expires: &str) -> Result<Bound, Refusal> {
+        let rule = ExpiresFrom::parse(rule).expect(rule);
+        let json = format!(r#"{{"expires":{expires}}}"#);
+        let found = crate::core::pointer::find_all(&[&rule.pointer], json.as_bytes()).remove(0);
+        rule.bound(&found, NOW)
+    }
+
+    fn until(ms_from_now: u64) -> Result<Bound, Refusal> {
+        Ok(Bound::Until(NOW.plus(ms_from_now)))
+    }
+
+    #[test]
+    fn instants_are_seconds_or_rfc_3339() {
+        for (expires, ms_from_now) in [
+            ("1790000060", 60_000),
+            ("1790000060.0", 60_000),
+            ("1790000060.1239", 60_123),
+            ("1790000000.001", 1),
+            ("1.79000006e9", 60_000),
+            (r#""1790000060""#, 60_000),
+            (r#""01790000060""#, 60_000),
+            (r#""2026-09-21T14:14:20Z""#, 60_000),
+            (r#""2026-09-21T16:14:20.250+02:00""#, 60_250),
+            (r#""2026-09-21T14:14:20.0009Z""#, 60_000),
+            (r#""2026-09-21t14:14:20z""#, 60_000),
+            ("99999999999", 98_209_999_999_000),
+        ] {
+            assert_eq!(bound("/expires 0", expires), until(ms_from_now), "{expires}");
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_binds_nothing() {
+        assert_eq!(bound("/expires 0", "null"), Ok(Bound::None));
+        assert_eq!(bound("/other 0", "1790000060"), Ok(Bound::None));
+        assert_eq!(bound("/expires/at 0", "1790000060"), Ok(Bound::None));
+    }
+
+    #[test]
+    fn what_is_no_future_instant_is_refused() {
+        for (expires, why) in [
+            ("1790000060000", "can only be meant in milliseconds"),
+            ("100000000000", "can only be meant in milliseconds"),
+            ("1e300", "can only be meant in milliseconds"),
+            (r#""1790000060000""#, "can only be meant in milliseconds"),
+            (r#""99999999999999999999999999""#, "can only be meant in milliseconds"),
+            ("1790000000", "is past"),
+            ("1789999999.999", "is past"),
+            ("0", "is past"),
+            ("-1790000060", "is past"),
+            ("1e-300", "is past"),
+            (r#""1969-12-31T23:59:59Z""#, "is past"),
+            (r#""2026-09-21T13:13:20Z""#, "is past"),
+            ("true", "is no instant"),
+            ("{}", "is no instant"),
+            ("[1790000060]", "is no instant"),
+            (r#""""#, "is no instant"),
+            (r#""soon""#, "is no instant"),
+            (r#""-1790000060""#, "is no instant"),
+            (r#""2026-09-21""#, "is no instant"),
+            (r#""2026-09-21T14:14:20""#, "is no instant"),
+            (r#""2026-13-21T14:14:20Z""#, "is no instant"),
+            (r#""Mon, 21 Sep 2026 14:14:20 GMT""#, "is no instant"),
+        ] {
+            let message = bound("/expires 0", expires).expect_err(expires).to_string();
+            assert!(message.starts_with("ERR the result's '/expires' is "), "{message}");
+            assert!(message.contains(&format!(", which {why}: ")), "{expires} {message}");
+        }
+        assert_eq!(
+            bound("/expires 0", "1790000060000").expect_err("milliseconds").to_string(),
+            "ERR the result's '/expires' is '1790000060000', which can only be meant in milliseconds: EXPIRESFROM takes \
+             a future instant in Unix seconds or RFC 3339"
+        );
+        let long = format!("1{}", "0".repeat(10_000));
+        assert!(bound("/expires 0", &long).expect_err("too large").to_string().len() < 300);
+    }
+
+    #[test]
+    fn the_margin_comes_off() {
+        assert_eq!(bound("/expires 59s", "1790000060"), until(1000));
+        assert_eq!(bound("/expires 60s", "1790000060"), Ok(Bound::Nothing));
+        assert_eq!(bound("/expires 36500d", "1790000060"), Ok(Bound::Nothing));
+    }
 }

@@ -29,7 +29,7 @@ struct Row {
     name: &'static str,
     default: Option<&'static str>,
     summary: &'static str,
-    /// What values it takes: fits "... is accepted".
+    /// What values it takes: follows "it takes".
     accepted: &'static str,
 }
 
@@ -81,12 +81,12 @@ impl Field {
         self.row().summary
     }
 
-    /// What values it takes: fits "... is accepted".
+    /// What values it takes: follows "it takes".
     pub fn accepted(self) -> &'static str {
         self.row().accepted
     }
 
-    /// Whether anything obeys this field yet. Rules keep the others, but nobody should be let to set them and
+    /// Whether anything obeys this field yet. Rules keep the others, but nobody should be let set them and
     /// wonder why nothing happens.
     pub fn in_force(self) -> bool {
         match self {
@@ -163,25 +163,25 @@ impl Field {
                 default: None,
                 summary: "the TTL as a member of the result says",
                 accepted: "a JSON Pointer into the result, then 1-64 different value=duration pairs, as in \
-                           \"/status in_progress=30s completed=7d\",",
+                           \"/status in_progress=30s completed=7d\"",
             },
             Field::ExpiresFrom => Row {
                 name: "EXPIRESFROM",
                 default: None,
                 summary: "not beyond an instant that a member of the result gives",
-                accepted: "a JSON Pointer to an instant in the result and a safety margin, as in \"/expires 60s\",",
+                accepted: "a JSON Pointer to an instant in the result and a safety margin, as in \"/expires 60s\"",
             },
             Field::Tags => Row {
                 name: "TAGS",
                 default: None,
                 summary: "tags that every entry gets",
-                accepted: "a list of 1-64 templates, as in \"video:{params/id} scene:{result/sceneId}\",",
+                accepted: "a list of 1-64 templates, as in \"video:{params/id} scene:{result/sceneId}\"",
             },
             Field::Ignore => Row {
                 name: "IGNORE",
                 default: None,
                 summary: "members of the params that make no difference",
-                accepted: "a list of 1-64 JSON Pointers, as in \"/requestId /meta/ts\",",
+                accepted: "a list of 1-64 JSON Pointers, as in \"/requestId /meta/ts\"",
             },
             Field::Hash => Row {
                 name: "HASH",
@@ -193,7 +193,7 @@ impl Field {
                 name: "COMPRESS",
                 default: Some("off"),
                 summary: "the size from which results are compressed",
-                accepted: "off, or a size such as 4kb or a number of bytes, up to 2^53-1,",
+                accepted: "off, or a size such as 4kb or a number of bytes, up to 2^53-1",
             },
             Field::MaxBytes => Row {
                 name: "MAXBYTES",
@@ -217,7 +217,7 @@ impl Field {
                 name: "REMOVALS",
                 default: Some("off"),
                 summary: "length of the stream that records what was removed",
-                accepted: "off, or a whole number of records from 1 to 2^53-1,",
+                accepted: "off, or a whole number of records from 1 to 2^53-1",
             },
             Field::Target => Row {
                 name: "TARGET",

@@ -18,6 +18,7 @@ pub const MAX_PATTERN_BYTES: usize = 256;
 pub struct Pattern {
     text: Box<str>,
     steps: Box<[Step]>,
+    literal_bytes: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,9 @@ impl Pattern {
             && text.iter().all(|byte| is_name_byte(*byte) || special.contains(byte));
         match std::str::from_utf8(text) {
             Ok(text) if well_formed => {
-                Ok(Pattern { text: text.into(), steps: Steps(text.as_bytes()).collect() })
+                let steps: Box<[Step]> = Steps(text.as_bytes()).collect();
+                let literal_bytes = steps.iter().filter(|step| matches!(step, Step::Literal(_))).count();
+                Ok(Pattern { text: text.into(), steps, literal_bytes })
             }
             _ => Err(Refusal::new(
                 Code::BadPolicy,
@@ -99,7 +102,7 @@ impl Pattern {
     /// How many bytes of the names that it matches it says itself: what decides which of two rules is the more
     /// specific.
     pub fn literal_bytes(&self) -> usize {
-        self.steps.iter().filter(|step| matches!(step, Step::Literal(_))).count()
+        self.literal_bytes
     }
 }
 
@@ -173,5 +176,173 @@ impl Iterator for Steps<'_> {
             b'\\' => Step::Literal(self.escaped()),
             literal => Step::Literal(literal),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::of_namespaces(text.as_bytes()).expect(text)
+    }
+
+    /// `stringmatchlen_impl`, line by line, without its short cuts. A byte behind the end of either text is 0, as
+    /// in C.
+    fn model(mut pattern: &[u8], mut name: &[u8]) -> bool {
+        fn at(text: &[u8], place: usize) -> u8 {
+            text.get(place).copied().unwrap_or(0)
+        }
+        while !pattern.is_empty() && !name.is_empty() {
+            match pattern[0] {
+                b'*' => {
+                    while at(pattern, 1) == b'*' {
+                        pattern = &pattern[1..];
+                    }
+                    if pattern.len() == 1 {
+                        return true;
+                    }
+                    return (0..name.len()).any(|skipped| model(&pattern[1..], &name[skipped..]));
+                }
+                b'?' => {}
+                b'[' => {
+                    let mut rest = &pattern[1..];
+                    let not = at(rest, 0) == b'^';
+                    if not {
+                        rest = &rest[1..];
+                    }
+                    let mut matched = false;
+                    loop {
+                        if at(rest, 0) == b'\\' && rest.len() >= 2 {
+                            rest = &rest[1..];
+                            matched |= rest[0] == name[0];
+                        } else if at(rest, 0) == b']' || rest.is_empty() {
+                            break;
+                        } else if rest.len() >= 3 && rest[1] == b'-' {
+                            let (first, last) = (rest[0].min(rest[2]), rest[0].max(rest[2]));
+                            rest = &rest[2..];
+                            matched |= (first..=last).contains(&name[0]);
+                        } else {
+                            matched |= rest[0] == name[0];
+                        }
+                        rest = &rest[1..];
+                    }
+                    if matched == not {
+                        return false;
+                    }
+                    // Stays on what ends the class; where that is the end of the pattern, on its last byte.
+                    pattern = &pattern[(pattern.len() - rest.len()).min(pattern.len() - 1)..];
+                }
+                first => {
+                    if first == b'\\' && pattern.len() >= 2 {
+                        pattern = &pattern[1..];
+                    }
+                    if pattern[0] != name[0] {
+                        return false;
+                    }
+                }
+            }
+            name = &name[1..];
+            pattern = &pattern[1..];
+            if name.is_empty() {
+                while at(pattern, 0) == b'*' {
+                    pattern = &pattern[1..];
+                }
+                break;
+            }
+        }
+        pattern.is_empty() && name.is_empty()
+    }
+
+    #[test]
+    fn patterns_match_as_in_redis() {
+        for (text, matching, other) in [
+            ("*", &["a", "abc"][..], &[""][..]),
+            ("a*c", &["ac", "abc", "abcc"], &["a", "ab", "acb"]),
+            ("a**", &["a", "ab"], &["b"]),
+            ("?", &["a"], &["", "ab"]),
+            ("a?c", &["abc"], &["ac", "abbc"]),
+            ("[abc]x", &["ax", "cx"], &["dx", "x"]),
+            ("[^a]", &["b"], &["a"]),
+            ("[a-c]", &["a", "b", "c"], &["d", "-"]),
+            ("[c-a]", &["b"], &["d"]),
+            ("[a-]", &["a", "]", "_"], &["-", "b"]),
+            ("[-a]", &["-", "a"], &["b"]),
+            ("[]", &[], &["a", "]"]),
+            ("[]a]", &[], &["a", "aa]"]),
+            ("[^]", &["a", "]"], &["ab"]),
+            ("[ab", &["a", "b"], &["[ab", "c"]),
+            ("[", &[], &["a", "["]),
+            ("[^", &["a", "^"], &["ab"]),
+            ("[\\]]", &["]"], &["\\"]),
+            ("[\\a-c]", &["a", "-", "c"], &["b"]),
+            ("\\*", &["*"], &["a"]),
+            ("a\\", &["a\\"], &["a"]),
+            ("x{tag}*", &["x{tag}", "x{tag}y"], &["x"]),
+        ] {
+            for name in matching {
+                assert!(pattern(text).matches(name.as_bytes()), "{text} {name}");
+            }
+            for name in other {
+                assert!(!pattern(text).matches(name.as_bytes()), "{text} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_names_can_be_made_of_is_accepted() {
+        let longest = "a".repeat(MAX_PATTERN_BYTES);
+        for good in ["*", "video:*", "[a-z]?\\*^", "a.b/c@d+e-f_g", &longest] {
+            assert_eq!(pattern(good).as_str(), good);
+            assert!(Pattern::of_operations(good.as_bytes()).is_ok(), "{good}");
+        }
+        let too_long = "a".repeat(MAX_PATTERN_BYTES + 1);
+        for bad in ["", " ", "a b", "a\n", "é", "a,b", "\"", "a!", "\0", &too_long] {
+            for refusal in [Pattern::of_namespaces(bad.as_bytes()), Pattern::of_operations(bad.as_bytes())] {
+                let refusal = refusal.expect_err(bad);
+                assert_eq!(refusal.code, Code::BadPolicy);
+                assert!(refusal.message.contains(&quoted(bad.as_bytes())), "{refusal}");
+            }
+        }
+        assert!(Pattern::of_namespaces(b"\xff").is_err());
+        assert!(Pattern::of_namespaces(b"a{b}*").is_ok());
+        assert_eq!(
+            Pattern::of_operations(b"a{b}*").expect_err("braces").to_string(),
+            "BADPOLICY operation pattern 'a{b}*' is not 1-256 bytes of [A-Za-z0-9_.:/@+-] and *?[]^\\"
+        );
+    }
+
+    #[test]
+    fn only_literals_make_a_pattern_specific() {
+        for (text, literal_bytes) in
+            [("*", 0), ("video:*", 6), ("a?c", 2), ("[abc]x", 1), ("\\*\\?", 2), ("a\\", 2), ("[^", 0)]
+        {
+            assert_eq!(pattern(text).literal_bytes(), literal_bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_pattern_takes_exponential_time() {
+        let hostile = pattern(&"*a".repeat(128));
+        assert!(!hostile.matches(&[b'a'; 127]));
+        assert!(hostile.matches(&[b'a'; 128]));
+        assert!(!pattern(&"a*".repeat(127)).matches(&[&[b'a'; 126][..], b"b"].concat()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+        #[test]
+        fn patterns_match_what_the_model_matches(
+            text in "([ab*?\\[\\]^\\\\-]|\\[\\^?[abc]\\]){1,12}", name in "[abc\\]\\[^\\-]{0,10}",
+        ) {
+            prop_assert_eq!(pattern(&text).matches(name.as_bytes()), model(text.as_bytes(), name.as_bytes()));
+        }
+
+        #[test]
+        fn a_name_without_special_bytes_matches_itself_only(name in "[a-c:.]{1,9}", other in "[a-c:.]{1,9}") {
+            prop_assert_eq!(pattern(&name).matches(other.as_bytes()), name == other);
+            prop_assert_eq!(pattern(&name).literal_bytes(), name.len());
+        }
     }
 }

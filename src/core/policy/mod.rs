@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`field`], [`value`] | what a rule can say, read and shown |
 //! | [`glob`] | to which names a rule applies |
-//! | [`rules`] | all rules, and which of them wins |
+//! | [`rules`], [`resolution`] | all rules, and which of them wins |
 //! | [`ttl_from`], [`expires_from`], [`templates`] | what depends on the result |
 //! | [`cut`] | params without what makes no difference |
 
@@ -13,6 +13,7 @@ pub mod expires_from;
 pub mod field;
 pub mod glob;
 mod parts;
+pub mod resolution;
 pub mod rules;
 mod stored;
 pub mod templates;

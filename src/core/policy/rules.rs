@@ -1,8 +1,7 @@
-//! All rules, and which of them says what of a name.
+//! All rules: made, changed and taken back.
 
 use std::collections::BTreeMap;
 
-use super::Policy;
 use super::field::Field;
 use super::glob::Pattern;
 use super::stored;
@@ -28,7 +27,7 @@ impl Rule {
     }
 
     /// How specific it is: the more of a name both patterns say, the more it counts.
-    fn literal_bytes(&self) -> usize {
+    pub fn literal_bytes(&self) -> usize {
         self.namespace.literal_bytes().saturating_add(self.operation.literal_bytes())
     }
 
@@ -36,7 +35,8 @@ impl Rule {
         self.namespace.as_str().as_bytes() == namespace && self.operation.as_str().as_bytes() == operation
     }
 
-    fn matches(&self, namespace: &str, operation: &str) -> bool {
+    /// Whether it says anything of the entries of this operation in this namespace.
+    pub fn matches(&self, namespace: &str, operation: &str) -> bool {
         self.operation.matches(operation.as_bytes()) && self.namespace.matches(namespace.as_bytes())
     }
 }
@@ -44,16 +44,6 @@ impl Rule {
 /// The rules, in the order in which they were made. No two have the same patterns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules(Vec<Rule>);
-
-/// Of one field: its value, and where that is from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explained<'r> {
-    pub field: Field,
-    /// None where there is no default.
-    pub value: Option<String>,
-    /// None where no rule says it.
-    pub rule: Option<&'r Rule>,
-}
 
 impl Rules {
     /// Says something of the names that match; what the rule of these patterns says otherwise it keeps.
@@ -75,7 +65,8 @@ impl Rules {
             None if rules < MAX_RULES => self.0.push(Rule { namespace, operation, fields }),
             None => {
                 return Err(refused(format!(
-                    "a rule for '{namespace}' '{operation}' would be one too many: at most {MAX_RULES} rules are accepted"
+                    "a rule for '{namespace}' '{operation}' would be one too many: at most {MAX_RULES} rules are \
+                     accepted"
                 )));
             }
         }
@@ -121,7 +112,7 @@ impl Rules {
         self.0.clear();
     }
 
-    /// The stored form, see [`super::stored`].
+    /// The stored form: a version, then every rule with its texts as they are shown.
     pub fn encode(&self) -> Vec<u8> {
         stored::encode(self)
     }
@@ -129,39 +120,6 @@ impl Rules {
     /// Reads [`encode`](Self::encode)'s bytes; `None` where they are anything else.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         stored::decode(bytes)
-    }
-
-    /// What holds for the entries of an operation in a namespace.
-    pub fn resolve(&self, namespace: &str, operation: &str) -> Policy {
-        let mut policy = Policy::default();
-        for (field, (_, value)) in self.winners(namespace, operation) {
-            policy.take(field, value);
-        }
-        policy
-    }
-
-    /// The same, field by field in their order, each with the rule that it comes from.
-    pub fn explain(&self, namespace: &str, operation: &str) -> impl Iterator<Item = Explained<'_>> {
-        let winners = self.winners(namespace, operation);
-        Field::ALL.into_iter().map(move |field| match winners.get(&field) {
-            Some((rule, value)) => Explained { field, value: Some(value.to_string()), rule: Some(rule) },
-            None => Explained { field, value: field.default_text().map(str::to_owned), rule: None },
-        })
-    }
-
-    /// For each field that any matching rule has: the most specific rule that has it, among equals the
-    /// one that was made last.
-    fn winners(&self, namespace: &str, operation: &str) -> BTreeMap<Field, (&Rule, &Value)> {
-        let mut winners: BTreeMap<Field, (&Rule, &Value)> = BTreeMap::new();
-        for rule in self.0.iter().filter(|rule| rule.matches(namespace, operation)) {
-            for (field, value) in rule.fields() {
-                let winner = winners.entry(field).or_insert((rule, value));
-                if rule.literal_bytes() >= winner.0.literal_bytes() {
-                    *winner = (rule, value);
-                }
-            }
-        }
-        winners
     }
 }
 
@@ -187,4 +145,141 @@ fn check(operation: &Pattern, values: Vec<(Field, Value)>) -> Result<BTreeMap<Fi
 
 fn refused(message: String) -> Refusal {
     Refusal::new(Code::BadPolicy, message)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::value::tests::settings;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn set(
+        rules: &mut Rules,
+        (namespace, operation): (&str, &str),
+        values: &[(Field, &str)],
+    ) -> Result<(), Refusal> {
+        let values =
+            values.iter().map(|(field, text)| (*field, Value::parse(*field, text.as_bytes()).expect(text)));
+        rules.set(
+            Pattern::of_namespaces(namespace.as_bytes()).expect(namespace),
+            Pattern::of_operations(operation.as_bytes()).expect(operation),
+            values.collect(),
+        )
+    }
+
+    /// Both patterns of a rule, and what it says, as texts.
+    type Texts<'a> = ((&'a str, &'a str), &'a [(Field, &'a str)]);
+
+    pub(in crate::core::policy) fn made(all: &[Texts<'_>]) -> Rules {
+        let mut rules = Rules::default();
+        for (patterns, values) in all {
+            set(&mut rules, *patterns, values).expect("a good rule");
+        }
+        rules
+    }
+
+    fn listed(rules: &Rules) -> Vec<String> {
+        rules
+            .iter()
+            .map(|rule| {
+                let fields: String =
+                    rule.fields().map(|(field, value)| format!(" {}={value}", field.name())).collect();
+                format!("{} {}{fields}", rule.namespace, rule.operation)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn set_changes_the_named_fields_only() {
+        let mut rules = made(&[
+            (("a*", "*"), &[(Field::Grace, "5s"), (Field::Ttl, "1m")]),
+            (("b", "o"), &[(Field::Ttl, "2m")]),
+            (("a*", "*"), &[(Field::Ttl, "3m"), (Field::MaxBytes, "1gb")]),
+        ]);
+        assert_eq!(listed(&rules), ["a* * TTL=3m GRACE=5s MAXBYTES=1gb", "b o TTL=2m"]);
+        assert_eq!(rules.get(b"b", b"o").map(|rule| rule.fields().count()), Some(1));
+        assert_eq!(rules.get(b"b", b"*"), None);
+        rules.clear();
+        assert!(rules.is_empty());
+    }
+
+    #[test]
+    fn delete_takes_fields_or_all() {
+        let mut rules = made(&[
+            (("a", "o"), &[(Field::Grace, "5s"), (Field::Ttl, "1m"), (Field::Jitter, "5")]),
+            (("b", "o"), &[(Field::Ttl, "2m")]),
+        ]);
+        assert!(!rules.delete(b"a", b"p", &[]));
+        assert!(!rules.delete(b"a", b"o", &[Field::Hash]));
+        assert!(rules.delete(b"a", b"o", &[Field::Hash, Field::Ttl]));
+        assert_eq!(listed(&rules), ["a o GRACE=5s JITTER=5", "b o TTL=2m"]);
+        assert!(rules.delete(b"b", b"o", &[Field::Ttl]));
+        assert_eq!(listed(&rules), ["a o GRACE=5s JITTER=5"], "without fields it is gone");
+        assert!(rules.delete(b"a", b"o", &[]));
+        assert!(rules.is_empty());
+        assert!(!rules.delete(b"a", b"o", &[]));
+    }
+
+    #[test]
+    fn what_is_refused_changes_nothing() {
+        let mut rules = made(&[(("a", "o"), &[(Field::Ttl, "1m")])]);
+        let before = rules.clone();
+        for (values, why) in [
+            (&[][..], "a rule without any field"),
+            (&[(Field::Grace, "1s"), (Field::Grace, "2s")], "GRACE is given twice"),
+            (
+                &[(Field::Grace, "1s"), (Field::MaxBytes, "1gb")],
+                "MAXBYTES '1gb' is not accepted in a rule for operation 'o'",
+            ),
+            (&[(Field::MaxWeight, "1")], "MAXWEIGHT '1'"),
+            (&[(Field::Evict, "lru")], "EVICT 'lru'"),
+            (&[(Field::Removals, "off")], "REMOVALS 'off'"),
+        ] {
+            let refusal = set(&mut rules, ("a", "o"), values).expect_err(why);
+            assert_eq!(refusal.code, Code::BadPolicy);
+            assert!(refusal.message.starts_with(why), "{refusal}");
+            assert_eq!(rules, before);
+        }
+        for not_all in ["**", "?", "o*"] {
+            assert!(set(&mut rules, ("a", not_all), &[(Field::Evict, "lru")]).is_err(), "{not_all}");
+        }
+    }
+
+    #[test]
+    fn there_are_only_so_many() {
+        let mut rules = Rules::default();
+        for n in 0..MAX_RULES {
+            set(&mut rules, (&format!("n{n}"), "*"), &[(Field::Ttl, "1m")]).expect("not too many yet");
+        }
+        let refusal = set(&mut rules, ("x", "*"), &[(Field::Ttl, "1m")]).expect_err("one too many");
+        assert!(
+            refusal.to_string().starts_with("BADPOLICY a rule for 'x' '*' would be one too many"),
+            "{refusal}"
+        );
+        assert_eq!(rules.len(), MAX_RULES);
+        set(&mut rules, ("n7", "*"), &[(Field::Grace, "1m")]).expect("no new rule");
+        assert_eq!(Rules::decode(&rules.encode()), Some(rules));
+    }
+
+    /// Patterns of few bytes, so that they often match.
+    const PATTERN: &str = "[ab*?]{1,4}|\\[ab\\]\\*|\\[\\^a\\]b?";
+
+    pub(in crate::core::policy) fn rules() -> impl Strategy<Value = Rules> {
+        let rule = (
+            PATTERN,
+            prop_oneof![PATTERN, Just("*".to_owned())],
+            proptest::collection::vec(settings(), 1..5),
+        );
+        proptest::collection::vec(rule, 0..12).prop_map(|all| {
+            let mut rules = Rules::default();
+            for (namespace, operation, values) in &all {
+                let values: BTreeMap<Field, &str> =
+                    values.iter().map(|(field, text)| (*field, &text[..])).collect();
+                let values: Vec<_> = values.into_iter().collect();
+                // Misplaced budgets are refused, the rest is kept.
+                let _ = set(&mut rules, (namespace, operation), &values);
+            }
+            rules
+        })
+    }
 }

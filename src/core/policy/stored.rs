@@ -57,3 +57,69 @@ fn decode_field(reader: &mut Reader<'_>) -> Option<(Field, Value)> {
     let value = Value::parse(field, reader.string(MAX_VALUE_BYTES)?).ok()?;
     Some((field, value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::tests::rules;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn one_rule() -> Rules {
+        let mut rules = Rules::default();
+        let namespace = Pattern::of_namespaces(b"a*").expect("a pattern");
+        let operation = Pattern::of_operations(b"o").expect("a pattern");
+        let value = Value::parse(Field::Ttl, b"90s").expect("a value");
+        rules.set(namespace, operation, vec![(Field::Ttl, value)]).expect("a rule");
+        rules
+    }
+
+    #[test]
+    fn the_stored_form_is_as_documented() {
+        assert_eq!(one_rule().encode(), b"\x01\x01\x02a*\x01o\x01\x03TTL\x0390s");
+        assert_eq!(Rules::default().encode(), b"\x01\x00");
+    }
+
+    #[test]
+    fn unsound_bytes_are_refused() {
+        let bytes = one_rule().encode();
+        for cut in 0..bytes.len() {
+            assert_eq!(Rules::decode(&bytes[..cut]), None, "cut at {cut}");
+        }
+        for (wrong, bytes) in [
+            ("trailing bytes", &b"\x01\x00\x00"[..]),
+            ("a later version", b"\x02\x00"),
+            ("too many rules", b"\x01\x91\x4e"),
+            ("a bad pattern", b"\x01\x01\x02a \x01o\x01\x03TTL\x0390s"),
+            ("braces in an operation", b"\x01\x01\x02a*\x01{\x01\x03TTL\x0390s"),
+            ("no field", b"\x01\x01\x02a*\x01o\x00"),
+            ("too many fields", b"\x01\x01\x02a*\x01o\x14\x03TTL\x0390s"),
+            ("a field twice", b"\x01\x01\x02a*\x01o\x02\x03TTL\x0390s\x03TTL\x0390s"),
+            ("an unknown field", b"\x01\x01\x02a*\x01o\x01\x03TTX\x0390s"),
+            ("a bad value", b"\x01\x01\x02a*\x01o\x01\x03TTL\x0390x"),
+            ("a misplaced budget", b"\x01\x01\x02a*\x01o\x01\x05EVICT\x03lru"),
+            ("a rule twice", b"\x01\x02\x01a\x01o\x01\x03TTL\x0390s\x01a\x01o\x01\x03TTL\x0390s"),
+        ] {
+            assert_eq!(Rules::decode(bytes), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rules_come_back(rules in rules()) {
+            prop_assert_eq!(Rules::decode(&rules.encode()), Some(rules));
+        }
+
+        #[test]
+        fn no_bytes_make_decoding_panic(
+            hostile in any::<Vec<u8>>(), rules in rules(), at in any::<usize>(), byte: u8,
+        ) {
+            let _ = Rules::decode(&hostile);
+            let mut bytes = rules.encode();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if let Some(rules) = Rules::decode(&bytes) {
+                prop_assert_eq!(Rules::decode(&rules.encode()), Some(rules));
+            }
+        }
+    }
+}

@@ -155,3 +155,74 @@ fn expand<'v>(template: &Template, value: impl Fn(Document, &Pointer) -> Option<
 pub fn parse(text: &str) -> Result<Vec<Template>, String> {
     parts::list(text, Template::parse)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(text: &str, params: Option<&str>, result: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        let templates = parse(text).expect(text);
+        tags(&templates, params.map(str::as_bytes), result.as_bytes(), &mut out);
+        out.into_iter().map(|tag| String::from_utf8(tag).expect("UTF-8")).collect()
+    }
+
+    #[test]
+    fn places_take_what_params_and_result_say() {
+        let params = r#"{"id":"v1","n":{"x":1.50,"y":true},"a/b":["p","q"]}"#;
+        let result = r#"{"scene":{"id":7},"big":9007199254740993}"#;
+        for (template, expected) in [
+            ("plain", "plain"),
+            ("video:{params/id}", "video:v1"),
+            ("{params/id}", "v1"),
+            ("{params/n/x}/{params/n/y}", "1.5/true"),
+            ("{params/a~1b/1}", "q"),
+            ("scene:{result/scene/id}:{params/id}", "scene:7:v1"),
+            ("{result/big}", "9007199254740993"),
+        ] {
+            assert_eq!(expanded(template, Some(params), result), [expected], "{template}");
+        }
+        assert_eq!(expanded("{params}-{result}", Some("1.0"), r#""r""#), ["1-r"], "a whole that is a scalar");
+        assert_eq!(
+            expanded("b {params/id} a b", Some(params), result),
+            ["b", "v1", "a", "b"],
+            "in their order"
+        );
+    }
+
+    #[test]
+    fn a_template_without_its_value_adds_none() {
+        let params = r#"{"null":null,"object":{},"array":[],"empty":""}"#;
+        for template in [
+            "x{params/y}",
+            "x{params/null}",
+            "{params/object}",
+            "{params/array}",
+            "{params}",
+            "{params/empty}",
+        ] {
+            assert_eq!(expanded(template, Some(params), "{}"), [""; 0], "{template}");
+        }
+        assert_eq!(expanded("x{params/empty}", Some(params), "{}"), ["x"]);
+        assert_eq!(expanded("{params/a} {result/b} c", None, "not JSON"), ["c"]);
+    }
+
+    #[test]
+    fn who_needs_the_params() {
+        let needs = |text| needs_params(&parse(text).expect(text));
+        assert!(!needs("a params {result/params}"));
+        assert!(needs("a b{params}"));
+        assert!(!needs_params(&[]));
+    }
+
+    #[test]
+    fn a_tag_never_grows_far_beyond_what_is_accepted() {
+        let long = format!("\"{}\"", "x".repeat(1 << 20));
+        let tag = expanded(&"{result}".repeat(400), None, &long).remove(0);
+        assert_eq!(tag.len(), maxima::TAG_BYTES + 1);
+        assert_eq!(
+            expanded("{result}", None, &format!("\"{}\"", "x".repeat(maxima::TAG_BYTES)))[0].len(),
+            maxima::TAG_BYTES
+        );
+    }
+}

@@ -70,3 +70,40 @@ impl fmt::Display for TtlFrom {
         self.cases.iter().try_for_each(|case| write!(f, " {}={}", case.value, Duration(case.ttl_ms)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ttl_ms(rule: &str, result: &str) -> Option<u64> {
+        let rule = TtlFrom::parse(rule).expect(rule);
+        rule.ttl_ms(rule.pointer.find(result.as_bytes()).as_ref())
+    }
+
+    #[test]
+    fn a_value_has_its_ttl() {
+        let rule = "/status in_progress=30s completed=7d failed=1m";
+        assert_eq!(ttl_ms(rule, r#"{"status":"in_progress"}"#), Some(30_000));
+        assert_eq!(ttl_ms(rule, r#"{"status":"completed"}"#), Some(604_800_000));
+        for without in [r#"{"status":"queued"}"#, r#"{"status":null}"#, r#"{"x":1}"#, "completed", ""] {
+            assert_eq!(ttl_ms(rule, without), None, "{without}");
+        }
+    }
+
+    #[test]
+    fn values_are_compared_as_they_are_spelled() {
+        let rule = "/v 1=1s true=2s a=b=3s 9007199254740993=4s";
+        for (value, expected) in [
+            ("1", Some(1000)),
+            ("1.0", Some(1000)),
+            (r#""1""#, Some(1000)),
+            ("true", Some(2000)),
+            (r#""a=b""#, Some(3000)),
+            ("9007199254740993", Some(4000)),
+            ("9007199254740992", None),
+            (r#""TRUE""#, None),
+        ] {
+            assert_eq!(ttl_ms(rule, &format!(r#"{{"v":{value}}}"#)), expected, "{value}");
+        }
+    }
+}

@@ -59,18 +59,25 @@ impl Request {
                 let message = format!("field {} is given twice: once is accepted", field.name());
                 return Err(Refusal::new(Code::BadPolicy, message));
             }
-            let value = Value::parse(field, text)?;
-            if !field.in_force() {
-                let message =
-                    format!("field {} takes no effect in this version, so it is not accepted", field.name());
-                return Err(Refusal::new(Code::BadPolicy, message));
-            }
-            values.push((field, value));
+            values.push((field, Value::parse(field, text)?));
         }
         if let [name] = unpaired {
             let message = format!("field {} lacks its value", field(name)?.name());
             return Err(Refusal::new(Code::BadPolicy, message));
         }
         Ok(Request { patterns, values })
+    }
+
+    /// Whether this version does what the fields say. Asked of clients only: what a later version's primary
+    /// sends is kept for it.
+    pub fn check_in_force(&self) -> Result<(), Refusal> {
+        match self.values.iter().find(|(field, _)| !field.in_force()) {
+            None => Ok(()),
+            Some((field, _)) => {
+                let name = field.name();
+                let message = format!("field {name} takes no effect in this version, so it is not accepted");
+                Err(Refusal::new(Code::BadPolicy, message))
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ pub mod get;
 pub mod info;
 pub mod invalidate;
 pub mod key;
+pub mod merge;
 pub mod set;
 
 /// The container of all of them.

@@ -1,12 +1,14 @@
 //! The handlers, one file each: parse, look, decide, apply, reply.
 
 mod apply;
+mod clock;
 mod exists;
 mod get;
 mod help;
 mod info;
 mod invalidate;
 mod key;
+mod merge;
 mod policy;
 mod set;
 
@@ -18,11 +20,15 @@ use redis_module::raw;
 use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::guard::guarded;
+use super::keyspace::Found;
 use super::runtime;
 use crate::core::instant::Instant;
+use crate::core::lifetime::Terms;
 use crate::core::limits::Limits;
 use crate::core::policy::Policy;
+use crate::core::policy::templates::needs_params;
 use crate::core::refusal::Refusal;
+use crate::core::set::Subject;
 use crate::core::state::Address;
 use crate::protocol::commands::COMMANDS;
 use crate::protocol::entry_arguments::EntryArguments;
@@ -71,8 +77,30 @@ impl<'a> Call<'a> {
         })
     }
 
-    fn look(&self, entry: &EntryArguments<'a>) -> Result<super::keyspace::Found<'a>, Refusal> {
-        super::keyspace::Found::look(self.context, self.namespace()?, self.resolve(entry)?, self.now)
+    /// Canonical params where the rules draw tags from them.
+    fn params_for_rules(
+        &self,
+        entry: &EntryArguments<'_>,
+        policy: &Policy,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        match needs_params(&policy.tags) {
+            true => runtime::with(|runtime| runtime.canonical_params(entry)),
+            false => Ok(None),
+        }
+    }
+
+    /// What a command that stores is about, and what binds it.
+    fn subject_and_terms<'f>(
+        &'f self,
+        found: &'f Found<'_>,
+        params: Option<&'f [u8]>,
+    ) -> (Subject<'f>, Terms<'f>) {
+        let subject = Subject { fingerprint: &found.address.fingerprint, params };
+        (subject, Terms { policy: &found.policy, limits: &self.limits, now: self.now })
+    }
+
+    fn look(&self, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
+        Found::look(self.context, self.namespace()?, self.resolve(entry)?, self.now)
     }
 }
 
@@ -84,6 +112,7 @@ pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
     [
         of::<get::Get>(),
         of::<set::Set>(),
+        of::<merge::Merge>(),
         of::<invalidate::Invalidate>(),
         of::<exists::Exists>(),
         of::<info::Info>(),
@@ -95,6 +124,7 @@ pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
         of::<policy::List>(),
         of::<policy::Explain>(),
         of::<help::Help<1>>(),
+        of::<clock::ReadClock>(),
         of::<apply::Apply>(),
     ]
 }

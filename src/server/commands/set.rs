@@ -1,12 +1,9 @@
 //! `CACHE.RESULT SET`
 
 use super::super::keyspace::mutate;
-use super::super::runtime;
 use super::{Call, Handler};
-use crate::core::lifetime::Terms;
-use crate::core::policy::templates::needs_params;
 use crate::core::refusal::Refusal;
-use crate::core::set::{Decision, Subject, decide};
+use crate::core::set::{Decision, decide};
 use crate::protocol::apply::Effect;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::set::{COMMAND, Request};
@@ -25,14 +22,15 @@ impl Handler for Set {
             call.reply(&Reply::OK);
             return Ok(());
         }
-        let params = match needs_params(&found.policy.tags) {
-            true => runtime::with(|runtime| runtime.canonical_params(&request.entry))?,
-            false => None,
-        };
-        let subject = Subject { fingerprint: &found.address.fingerprint, params: params.as_deref() };
-        let terms = Terms { policy: &found.policy, limits: &call.limits, now: call.now };
+        let params = call.params_for_rules(&request.entry, &found.policy)?;
+        let (subject, terms) = call.subject_and_terms(&found, params.as_deref());
         let (state, next) = (found.state(), found.next(call.context)?);
-        let effect = match decide(&request.write, &subject, &state, next.version, &terms, &mut joined_tags)? {
+        let decision = decide(&request.write, &subject, &state, next.version, &terms, &mut joined_tags)?;
+        if request.since.is_some_and(|since| found.has_overtaken(&since, decision.tags())) {
+            call.reply(&Reply::FENCED);
+            return Ok(());
+        }
+        let effect = match decision {
             Decision::Forbidden => {
                 call.reply(&Reply::Nil);
                 return Ok(());

@@ -1,0 +1,115 @@
+//! Stamps: opaque points of a namespace's clock, by which a write can ask whether it was overtaken.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::name::NamespaceName;
+use super::origin::Incarnation;
+use super::refusal::{Code, Refusal, quoted};
+
+/// A point of the clock in one life of one namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Of the namespace's name, so that one namespace's stamp is not taken for another's.
+    name_hash: u64,
+    pub incarnation: Incarnation,
+    pub clock: u64,
+}
+
+/// What every stamp begins with; the digit is the version of its form.
+const PREFIX: &str = "s1-";
+
+impl Stamp {
+    pub fn new(namespace: NamespaceName<'_>, incarnation: Incarnation, clock: u64) -> Self {
+        Stamp { name_hash: hash(namespace), incarnation, clock }
+    }
+
+    /// Reads a stamp of this namespace.
+    ///
+    /// # Errors
+    ///
+    /// `BADTOKEN` for what is no stamp, or another namespace's.
+    pub fn parse(text: &[u8], namespace: NamespaceName<'_>) -> Result<Self, Refusal> {
+        let refusal = |why: &str| {
+            Refusal::new(
+                Code::BadToken,
+                format!("{} {why}: what CACHE.CLOCK answered is accepted", quoted(text)),
+            )
+        };
+        let stamp = Self::read(text).ok_or_else(|| refusal("is no stamp"))?;
+        if stamp.name_hash == hash(namespace) {
+            Ok(stamp)
+        } else {
+            Err(refusal("is another namespace's stamp"))
+        }
+    }
+
+    fn read(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?.strip_prefix(PREFIX)?;
+        let mut numbers = text.split('-').map(|number| {
+            let plain = number.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+            (number.len() == 16 && plain).then(|| u64::from_str_radix(number, 16).ok()).flatten()
+        });
+        let stamp = Stamp {
+            name_hash: numbers.next()??,
+            incarnation: Incarnation(numbers.next()??),
+            clock: numbers.next()??,
+        };
+        numbers.next().is_none().then_some(stamp)
+    }
+}
+
+/// As clients get it and give it back.
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{:016x}-{:016x}-{:016x}", self.name_hash, self.incarnation.0, self.clock)
+    }
+}
+
+fn hash(namespace: NamespaceName<'_>) -> u64 {
+    let hash = Sha256::digest(namespace.as_str().as_bytes());
+    hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn namespace(name: &str) -> NamespaceName<'_> {
+        NamespaceName::parse(name.as_bytes()).expect("a namespace")
+    }
+
+    proptest! {
+        #[test]
+        fn a_stamp_comes_back_to_its_own_namespace_only(incarnation in any::<u64>(), clock in any::<u64>()) {
+            let stamp = Stamp::new(namespace("n"), Incarnation(incarnation), clock);
+            let text = stamp.to_string();
+            prop_assert_eq!(Stamp::parse(text.as_bytes(), namespace("n")), Ok(stamp));
+            let refused = Stamp::parse(text.as_bytes(), namespace("m")).expect_err("another namespace");
+            prop_assert_eq!(refused.code, Code::BadToken);
+        }
+
+        #[test]
+        fn nothing_else_is_a_stamp(text in "(s1-)?[0-9a-fA-F+-]{0,60}") {
+            if let Ok(stamp) = Stamp::parse(text.as_bytes(), namespace("n")) {
+                prop_assert_eq!(stamp.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_stamp_is_named() {
+        for text in [
+            "",
+            "s1-",
+            "s1-0-0-0",
+            "1790000000000000",
+            "s2-0000000000000000-0000000000000000-0000000000000000",
+        ] {
+            let refused = Stamp::parse(text.as_bytes(), namespace("n")).expect_err(text);
+            assert!(refused.to_string().starts_with(&format!("BADTOKEN '{text}' is no stamp")), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `CACHE.RESULT MERGE`
+
+use super::super::keyspace::mutate;
+use super::{Call, Handler};
+use crate::core::merge::{Decision, decide};
+use crate::core::refusal::Refusal;
+use crate::core::set;
+use crate::protocol::apply::Effect;
+use crate::protocol::reply::Reply;
+use crate::protocol::result::merge::{COMMAND, Request};
+use crate::protocol::table::Command;
+
+pub struct Merge;
+
+impl Handler for Merge {
+    const COMMAND: Command = COMMAND;
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let (mut tag_block, mut result, mut joined_tags) = (Vec::new(), Vec::new(), Vec::new());
+        let Request { entry, merge, since } = Request::parse(call.arguments, &call.limits, &mut tag_block)?;
+        let found = call.look(&entry)?;
+        if found.bypassed {
+            call.reply(&Reply::Nil);
+            return Ok(());
+        }
+        let params = call.params_for_rules(&entry, &found.policy)?;
+        let (subject, terms) = call.subject_and_terms(&found, params.as_deref());
+        let (state, next) = (found.state(), found.next(call.context)?);
+        let buffers = (&mut result, &mut joined_tags);
+        let decision = match decide(&merge, &subject, &state, next.version, &terms, buffers)? {
+            Decision::Nothing => {
+                call.reply(&Reply::Nil);
+                return Ok(());
+            }
+            Decision::Set(decision) => decision,
+        };
+        let tags = decision.tags();
+        if since.is_some_and(|since| found.has_overtaken(&since, tags)) {
+            call.reply(&Reply::FENCED);
+            return Ok(());
+        }
+        let effect = match decision {
+            set::Decision::Store(entry) => Effect::Set(found.place(next.incarnation, &entry)),
+            set::Decision::Forbidden | set::Decision::Remove => found.invalidation(next, None),
+        };
+        drop(found);
+        mutate(call.context, call.namespace()?, &effect)?;
+        call.reply(&Reply::number(next.version));
+        Ok(())
+    }
+}
