@@ -92,7 +92,8 @@ fn an_append_only_file_keeps_them() {
 /// How often each `CACHE.POLICY` stands in the base of the append-only file.
 #[track_caller]
 fn emitted(server: &Server) -> usize {
-    let file = fs::read(server.aof_base().unwrap()).unwrap();
+    let base = server.aof_base().expect("there is a base");
+    let file = fs::read(base).expect("the base can be read");
     file.windows(12).filter(|window| *window == b"CACHE.POLICY").count()
 }
 
