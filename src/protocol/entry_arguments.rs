@@ -42,6 +42,7 @@ pub struct EntryArguments<'a> {
 
 impl<'a> EntryArguments<'a> {
     /// Takes the three from the front of a command's arguments; returns what remains.
+    #[inline]
     pub fn parse(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<(Self, &'a [&'a [u8]]), Refusal> {
         let ([namespace, operation, params], rest) =
             arguments.split_first_chunk::<3>().ok_or_else(too_few)?;

@@ -32,25 +32,29 @@ struct TypedKey<'a> {
 }
 
 impl<'a> TypedKey<'a> {
+    #[inline]
     fn open(
         context: Context<'a>,
         name: BorrowedString<'_>,
         mode: Mode,
-        (value_type, what): (&ValueType, &str),
+        value_type: &ValueType,
+        what: &str,
     ) -> Result<Self, Refusal> {
         let key = Key::open(context, name, mode);
         let value = match key.content(value_type) {
             Content::Nothing => None,
             Content::Value(value) => Some(value),
-            Content::Other => {
-                let name = quoted(name.bytes());
-                let message =
-                    format!("key {name} holds another kind of value: {what} or nothing is accepted");
-                return Err(Refusal::new(Code::WrongType, message));
-            }
+            Content::Other => return Err(wrong_type(name, what)),
         };
         Ok(TypedKey { key, value })
     }
+}
+
+#[cold]
+fn wrong_type(name: BorrowedString<'_>, what: &str) -> Refusal {
+    let name = quoted(name.bytes());
+    let message = format!("key {name} holds another kind of value: {what} or nothing is accepted");
+    Refusal::new(Code::WrongType, message)
 }
 
 /// The key of a namespace.
@@ -58,7 +62,7 @@ struct NamespaceKey<'a>(TypedKey<'a>);
 
 impl<'a> NamespaceKey<'a> {
     fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Result<Self, Refusal> {
-        TypedKey::open(context, name, mode, (&NAMESPACE_TYPE, "a namespace")).map(NamespaceKey)
+        TypedKey::open(context, name, mode, &NAMESPACE_TYPE, "a namespace").map(NamespaceKey)
     }
 
     fn stored(&self) -> Option<&StoredNamespace> {
@@ -99,7 +103,7 @@ struct EntryKey<'a>(TypedKey<'a>);
 
 impl<'a> EntryKey<'a> {
     fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Result<Self, Refusal> {
-        TypedKey::open(context, name, mode, (&ENTRY_TYPE, "an entry")).map(EntryKey)
+        TypedKey::open(context, name, mode, &ENTRY_TYPE, "an entry").map(EntryKey)
     }
 
     fn get(&self) -> Option<&StoredEntry> {
