@@ -203,6 +203,14 @@ impl<'a> Params<'a> {
         })
     }
 
+    /// The text as it is spelled; none where only its fingerprint is known.
+    pub fn json(&self) -> Option<&'a [u8]> {
+        match *self {
+            Params::Fingerprint(_) => None,
+            Params::Json(json) => Some(json),
+        }
+    }
+
     /// The fingerprint of `operation` with these params, by the policy's hash and without what it ignores.
     ///
     /// # Errors

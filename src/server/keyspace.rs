@@ -9,13 +9,13 @@ use std::rc::Rc;
 
 use libc::c_void;
 
-use super::api::context::{Context, Source};
+use super::api::context::{Context, Source, random_u64};
 use super::api::io::Io;
 use super::api::key::{Content, Key, Mode, ValueType};
 use super::api::string::{BorrowedString, OwnedString};
 use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
-use super::runtime;
+use super::runtime::{self, Resolved};
 use crate::core::entry::{Entry, Mark};
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
@@ -149,11 +149,11 @@ impl<'a> Found<'a> {
     pub fn look(
         context: Context<'a>,
         namespace: BorrowedString<'_>,
-        (address, policy): (Address<'a>, Rc<Policy>),
+        (address, Resolved { key, policy, .. }): (Address<'a>, Resolved),
         now: Instant,
     ) -> Result<Self, Refusal> {
         let namespace = NamespaceKey::open(context, namespace, Mode::Read)?;
-        let entry = EntryKey::open(context, OwnedString::new(address.key().as_bytes()).borrow(), Mode::Read)?;
+        let entry = EntryKey::open(context, key.borrow(), Mode::Read)?;
         let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
         Ok(Found { address, policy, bypassed, namespace, entry, now })
     }
@@ -184,7 +184,7 @@ impl<'a> Found<'a> {
                 version: namespace.next_version(runtime::with(|runtime| runtime.era()))?,
             }),
             None => Ok(Next {
-                incarnation: Incarnation(context.random_u64()),
+                incarnation: Incarnation(random_u64()),
                 version: Namespace::first_version(context.unix_us()),
             }),
         }

@@ -14,6 +14,7 @@ mod info;
 mod introspection;
 mod invalidate;
 mod load;
+mod memo;
 mod memory;
 mod model;
 mod names;

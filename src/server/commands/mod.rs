@@ -10,20 +10,17 @@ mod key;
 mod policy;
 mod set;
 
-use std::rc::Rc;
-
 use libc::c_int;
 use redis_module::raw;
 
 use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::guard::guarded;
+use super::keyspace::Found;
 use super::runtime;
 use crate::core::instant::Instant;
 use crate::core::limits::Limits;
-use crate::core::policy::Policy;
 use crate::core::refusal::Refusal;
-use crate::core::state::Address;
 use crate::protocol::commands::COMMANDS;
 use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
@@ -63,16 +60,11 @@ impl<'a> Call<'a> {
         self.key.ok_or_else(crate::protocol::entry_arguments::too_few)
     }
 
-    /// The address that a client names, and the policy for it.
-    fn resolve(&self, entry: &EntryArguments<'a>) -> Result<(Address<'a>, Rc<Policy>), Refusal> {
-        runtime::with(|runtime| {
-            let policy = runtime.policy(entry.namespace, entry.operation);
-            Ok((runtime.resolve(entry, &policy)?, policy))
-        })
-    }
-
-    fn look(&self, entry: &EntryArguments<'a>) -> Result<super::keyspace::Found<'a>, Refusal> {
-        super::keyspace::Found::look(self.context, self.namespace()?, self.resolve(entry)?, self.now)
+    /// What stands at the address that a client names.
+    fn look(&self, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
+        let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
+        let address = entry.address(resolved.fingerprint);
+        Found::look(self.context, self.namespace()?, (address, resolved), self.now)
     }
 }
 
