@@ -21,6 +21,12 @@ const SETS: usize = 4096;
 /// In how many places of its set a spelling may stand.
 const WAYS: usize = 4;
 
+/// How many newcomers a full set turns away for each that it takes.
+///
+/// To take one in costs more than to find one. So where ever new spellings pass by, most of them leave the memo as it
+/// is, and what comes again and again stays in it; a spelling that begins to come again is in after a few times.
+const RELUCTANCE: usize = 15;
+
 /// Random bits that nobody outside of this process knows.
 #[derive(Clone, Copy)]
 pub struct Secret(pub [u64; 4]);
@@ -31,13 +37,13 @@ pub struct Spelling(u128);
 
 /// A table of bounded size from spellings to what they led to.
 ///
-/// Its memory is taken with the first that is remembered. A spelling belongs to one small set by its hash, and where
-/// that is full takes the place of another; so remembering and finding take the same time always.
+/// Its memory is taken with the first that is remembered. A spelling belongs to one small set by its hash; where that is
+/// full it is turned away, or now and then takes the place of another. So both take the same time always.
 pub struct Memo<T> {
     secret: Secret,
     sets: Vec<Set<T>>,
-    /// Which place of a full set is taken next.
-    turn: usize,
+    /// How many newcomers met a full set.
+    newcomers: usize,
 }
 
 /// The hashes stand together, so that looking for one touches one line of memory.
@@ -56,7 +62,7 @@ impl<T> Set<T> {
 impl<T> Memo<T> {
     /// One without any memory yet.
     pub fn new(secret: Secret) -> Self {
-        Memo { secret, sets: Vec::new(), turn: 0 }
+        Memo { secret, sets: Vec::new(), newcomers: 0 }
     }
 
     /// The spelling of what a client named.
@@ -84,20 +90,21 @@ impl<T> Memo<T> {
         places.find_map(|(place, value)| value.as_ref().filter(|_| *place == spelling))
     }
 
-    /// Remembers what a spelling leads to.
-    pub fn remember(&mut self, spelling: Spelling, value: T) {
+    /// Remembers what a spelling leads to that is not remembered yet, unless it is turned away.
+    pub fn remember(&mut self, spelling: Spelling, value: impl FnOnce() -> T) {
         if self.sets.is_empty() {
             self.sets.resize_with(SETS, Set::empty);
         }
         let Some(Set { spellings, values }) = self.sets.get_mut(index(spelling)) else { return };
-        let known = spellings.iter().position(|place| *place == spelling);
-        let place = known.or_else(|| values.iter().position(Option::is_none)).unwrap_or_else(|| {
-            self.turn = self.turn.wrapping_add(1);
-            self.turn % WAYS
+        let place = values.iter().position(Option::is_none).or_else(|| {
+            self.newcomers = self.newcomers.wrapping_add(1);
+            let is_taken = self.newcomers % (RELUCTANCE + 1) == 0;
+            is_taken.then_some(self.newcomers / (RELUCTANCE + 1) % WAYS)
         });
+        let Some(place) = place else { return };
         if let (Some(hash), Some(place)) = (spellings.get_mut(place), values.get_mut(place)) {
             *hash = spelling;
-            *place = Some(value);
+            *place = Some(value());
         }
     }
 
@@ -151,9 +158,11 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Remember(spelling, value) => {
-                        memo.remember(spelling, value);
-                        model.insert(spelling, value);
-                        prop_assert_eq!(memo.find(spelling), Some(&value));
+                        let known = memo.find(spelling).is_some();
+                        if !known {
+                            memo.remember(spelling, || value);
+                            model.insert(spelling, value);
+                        }
                     }
                     Step::Find(spelling) => {
                         let found = memo.find(spelling);
@@ -203,11 +212,29 @@ mod tests {
         let names = Memo::<()>::new(SECRET);
         let spellings: Vec<_> =
             (0..3 * CAPACITY).map(|number| spelling(&names, "ns", "op", &number.to_string())).collect();
-        spellings.iter().for_each(|spelling| memo.remember(*spelling, ()));
+        spellings.iter().for_each(|spelling| memo.remember(*spelling, || ()));
         let kept = spellings.iter().filter(|spelling| memo.find(**spelling).is_some()).count();
         assert!((CAPACITY - CAPACITY / 100..=CAPACITY).contains(&kept), "{kept} kept");
         assert_eq!(memo.sets.capacity(), SETS);
         memo.clear();
         assert_eq!(memo.sets.capacity(), 0);
+    }
+
+    #[test]
+    fn what_passes_by_once_leaves_it_and_what_comes_again_gets_in() {
+        let mut memo = Memo::new(SECRET);
+        let mut come = |spelling: Spelling| {
+            let known = memo.find(spelling).is_some();
+            if !known {
+                memo.remember(spelling, || ());
+            }
+            known
+        };
+        let spelling = |number: usize| Spelling((number as u128) << 100);
+        (0..WAYS).for_each(|number| assert!(!come(spelling(number))));
+        (0..RELUCTANCE).for_each(|number| assert!(!come(spelling(1000 + number))));
+        (0..WAYS).for_each(|number| assert!(come(spelling(number)), "it stayed"));
+        let times = (0..100).position(|_| come(spelling(2000)));
+        assert_eq!(times, Some(1), "the next newcomer is taken");
     }
 }

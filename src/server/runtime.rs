@@ -71,7 +71,7 @@ impl Runtime {
             return Ok(resolved.clone());
         }
         let resolved = self.work_out(entry)?;
-        memo.remember(spelling, resolved.clone());
+        memo.remember(spelling, || resolved.clone());
         Ok(resolved)
     }
 
