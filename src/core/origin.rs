@@ -4,6 +4,7 @@
 //! made again, is known not to belong there. A million entries of one operation share one handle.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use super::codec::{Reader, Sink};
@@ -63,39 +64,72 @@ impl Origin {
 
 /// The origins in use, each held once.
 ///
-/// Entries may be freed on another thread, which must not touch this table; so it notices by itself, when
-/// it has doubled since it last looked, which origins nobody shares any more.
-#[derive(Debug, Default)]
+/// Entries may be freed on another thread, which must not touch this table. So it is swept: [`sweep`](Self::sweep)
+/// takes out what nobody shares any more, a few shards at a time. A shard is small enough that neither its growth nor
+/// its sweep is felt.
+#[derive(Debug)]
 pub struct Origins {
-    handles: HashSet<Arc<Origin>>,
-    look_at: usize,
+    shards: Vec<HashSet<Arc<Origin>>>,
+    hasher: RandomState,
+    /// The shard that is swept next.
+    next: usize,
 }
 
-/// Below this many origins the table never looks for unused ones.
-const FEW: usize = 1024;
+const SHARDS: usize = 256;
+
+impl Default for Origins {
+    fn default() -> Self {
+        let hasher = RandomState::new();
+        let shards = (0..SHARDS).map(|_| HashSet::with_hasher(hasher.clone())).collect();
+        Origins { shards, hasher, next: 0 }
+    }
+}
 
 impl Origins {
     /// The shared handle of an origin.
     pub fn share(&mut self, origin: Origin) -> Arc<Origin> {
-        if let Some(handle) = self.handles.get(&origin) {
+        // The upper half of the hash: within a shard the lower one tells origins apart.
+        let shard = usize::try_from(self.hasher.hash_one(&origin) >> 32).unwrap_or(0) % SHARDS;
+        let Some(shard) = self.shards.get_mut(shard) else { return Arc::new(origin) };
+        if let Some(handle) = shard.get(&origin) {
             return Arc::clone(handle);
         }
-        if self.handles.len() >= self.look_at.max(FEW) {
-            self.handles.retain(|handle| Arc::strong_count(handle) > 1);
-            self.look_at = self.handles.len().saturating_mul(2);
-        }
         let handle = Arc::new(origin);
-        self.handles.insert(Arc::clone(&handle));
+        shard.insert(Arc::clone(&handle));
         handle
+    }
+
+    /// Looks through the next shards, until `slice` origins were seen or all of them.
+    pub fn sweep(&mut self, slice: usize) {
+        let mut seen = 0usize;
+        for _ in 0..SHARDS {
+            if seen >= slice {
+                break;
+            }
+            seen = seen.saturating_add(self.sweep_shard());
+        }
+    }
+
+    /// Sweeps the next shard; how many origins it had.
+    fn sweep_shard(&mut self) -> usize {
+        let at = self.next;
+        self.next = self.next.wrapping_add(1) % SHARDS;
+        let Some(shard) = self.shards.get_mut(at) else { return 0 };
+        let seen = shard.len();
+        shard.retain(|handle| Arc::strong_count(handle) > 1);
+        if shard.len() < shard.capacity() / 4 {
+            shard.shrink_to_fit();
+        }
+        seen
     }
 
     /// How many origins the table holds, used or not.
     pub fn len(&self) -> usize {
-        self.handles.len()
+        self.shards.iter().map(HashSet::len).sum()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.handles.is_empty()
+        self.len() == 0
     }
 }
 
@@ -135,10 +169,21 @@ mod tests {
     fn origins_that_nobody_uses_go() {
         let mut origins = Origins::default();
         let kept = origins.share(origin("kept", 0, "o"));
-        for incarnation in 0..100_000 {
+        for incarnation in 0..10_000 {
             origins.share(origin("n", incarnation, "o"));
         }
-        assert!(origins.len() <= 2 * FEW, "{} origins", origins.len());
+        assert_eq!(origins.len(), 10_001);
+        (0..10).for_each(|_| origins.sweep(1000));
+        assert_eq!(origins.len(), 1);
         assert!(Arc::ptr_eq(&kept, &origins.share(origin("kept", 0, "o"))));
+    }
+
+    #[test]
+    fn origins_spread_over_the_shards() {
+        let mut origins = Origins::default();
+        let _held: Vec<_> =
+            (0..25_600).map(|incarnation| origins.share(origin("n", incarnation, "o"))).collect();
+        let largest = origins.shards.iter().map(HashSet::len).max();
+        assert!(largest < Some(200), "{largest:?} of 25,600 in one of 256 shards");
     }
 }

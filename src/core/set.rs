@@ -239,7 +239,8 @@ mod tests {
 
     /// The tags of a SET by rules with these templates, which takes two of at most four bytes.
     fn tagged(explicit: &[&[u8]], templates: &str, params: Option<&str>) -> Result<Vec<String>, Refusal> {
-        let policy = Policy { tags: templates::parse(templates).expect(templates), ..Policy::default() };
+        let policy =
+            Policy { tags: templates::parse(templates).expect(templates).into(), ..Policy::default() };
         let limits = Limits { tags_max: 2, tag_max_bytes: 4, ..Limits::default() };
         let terms = Terms { policy: &policy, limits: &limits, now: NOW };
         let subject = Subject { fingerprint: &FINGERPRINT, params: params.map(str::as_bytes) };

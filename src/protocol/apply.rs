@@ -24,7 +24,7 @@ pub const COMMAND: Command = Command {
     since: "0.1.0",
     flags: &[Flag::Write, Flag::Admin, Flag::NoScript],
     tips: &[],
-    key: Some(KeyUse::AccessUpdate),
+    key: Some(KeyUse::Update),
     arguments: &[
         Argument {
             name: "key",
@@ -117,15 +117,16 @@ impl<'a> Effect<'a> {
         }
     }
 
-    /// Reads what [`words`](Self::words) gives, from wherever it came.
+    /// Reads what [`words`](Self::words) gives, from wherever it came. A refusal shows no stored bytes: a replica's
+    /// server logs it.
     pub fn parse(words: &[&'a [u8]]) -> Result<Self, Refusal> {
         let (name, parts) = words.split_first().ok_or_else(too_few)?;
         match (*name, parts) {
             (b"SET", &[key, origin, record]) => Ok(Effect::Set(placed(key, origin, record)?)),
             (b"ENTRY", &[key, origin, record]) => Ok(Effect::Entry(placed(key, origin, record)?)),
-            (b"NAMESPACE", &[state]) => Namespace::decode(state)
-                .map(Effect::Namespace)
-                .ok_or_else(|| Refusal::syntax(format!("{} is no stored namespace", quoted(state)))),
+            (b"NAMESPACE", &[state]) => Namespace::decode(state).map(Effect::Namespace).ok_or_else(|| {
+                Refusal::syntax("the effect NAMESPACE has a part that is no stored namespace")
+            }),
             (b"INVALIDATE", &[key, incarnation, version, mark]) => {
                 invalidate(key, [incarnation, version, mark], None)
             }
@@ -143,9 +144,9 @@ impl<'a> Effect<'a> {
 
 fn placed<'a>(key: &'a [u8], origin: &[u8], record: &'a [u8]) -> Result<Placed<'a>, Refusal> {
     let origin = Origin::decode(origin)
-        .ok_or_else(|| Refusal::syntax(format!("{} is no origin of an entry", quoted(origin))))?;
+        .ok_or_else(|| Refusal::syntax("the effect has a part that is no origin of an entry"))?;
     Entry::decode_untrusted(record)
-        .ok_or_else(|| Refusal::syntax(format!("{} is no stored entry", quoted(record))))?;
+        .ok_or_else(|| Refusal::syntax("the effect has a part that is no stored entry"))?;
     Ok(Placed { key: key.into(), origin: Cow::Owned(origin), record: record.into() })
 }
 
@@ -156,7 +157,7 @@ fn invalidate<'a>(
 ) -> Result<Effect<'a>, Refusal> {
     let number = |word: &[u8]| {
         let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<u64>().ok());
-        number.ok_or_else(|| Refusal::syntax(format!("{} is no number", quoted(word))))
+        number.ok_or_else(|| Refusal::syntax("the effect INVALIDATE has a part that is no number"))
     };
     let [incarnation, version, mark] = numbers;
     let version = number(version)?;

@@ -68,7 +68,9 @@ impl Flag {
 pub enum KeyUse {
     /// Reads data.
     Access,
-    /// Writes data, and depends on what was there.
+    /// Writes data, and shows nothing of what was there.
+    Update,
+    /// Writes data, and what was there shows in the outcome.
     AccessUpdate,
 }
 
@@ -98,7 +100,7 @@ pub enum Kind {
     Integer { min: u64, max: u64, unit: &'static str },
     /// A number of words, then that many.
     Counted { word: &'static str },
-    /// These words after its token, any number of times.
+    /// These words, after its token where it has one, any number of times.
     Repeated(&'static [&'static str]),
     /// One word or more, the last of a command.
     Many,
@@ -140,7 +142,10 @@ impl Command {
     pub fn arity(&self) -> i32 {
         let required = self.arguments.iter().filter(|argument| !argument.optional).count();
         let words = i32::try_from(self.name_words().saturating_add(required)).unwrap_or(i32::MAX);
-        let open = self.arguments.iter().any(|argument| argument.optional || argument.kind == Kind::Many);
+        let open = self
+            .arguments
+            .iter()
+            .any(|argument| argument.optional || matches!(argument.kind, Kind::Many | Kind::Repeated(_)));
         if open { words.saturating_neg() } else { words }
     }
 
@@ -171,7 +176,8 @@ impl Argument {
     pub fn usage(&self) -> String {
         let value = match self.kind {
             Kind::Flag => String::new(),
-            Kind::Repeated(names) => names.join(" "),
+            Kind::Repeated(names) if self.token.is_some() => names.join(" "),
+            Kind::Repeated(names) => format!("{0} [{0} ...]", names.join(" ")),
             Kind::Many => format!("{0} [{0} ...]", self.name),
             Kind::Counted { word } => format!("n {word} [{word} ...]"),
             Kind::OneOf(alternatives) => {
@@ -182,7 +188,10 @@ impl Argument {
         let words: Vec<&str> =
             [self.token.unwrap_or_default(), &value].into_iter().filter(|w| !w.is_empty()).collect();
         let words = words.join(" ");
-        let again = if matches!(self.kind, Kind::Repeated(_)) { " ..." } else { "" };
-        if self.optional { format!("[{words}]{again}") } else { words }
+        match self.kind {
+            Kind::Repeated(_) if self.optional => format!("[{words}] ..."),
+            _ if self.optional => format!("[{words}]"),
+            _ => words,
+        }
     }
 }

@@ -11,11 +11,13 @@ use crate::core::policy::rules::Rules;
 
 /// Subscribes to what changes here with the server: its role, its configuration, its data.
 pub fn subscribe(context: Context<'_>) -> Result<(), String> {
-    let events: [(u64, EventCallback); 4] = [
+    let events: [(u64, EventCallback); 6] = [
         (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, on_role_change),
         (raw::REDISMODULE_EVENT_CONFIG, on_config_change),
         (raw::REDISMODULE_EVENT_LOADING, on_loading),
         (raw::REDISMODULE_EVENT_PERSISTENCE, on_persistence),
+        (raw::REDISMODULE_EVENT_FLUSHDB, on_flush),
+        (raw::REDISMODULE_EVENT_SWAPDB, on_swap),
     ];
     for (id, callback) in events {
         let event = raw::RedisModuleEvent { id, dataver: 1 };
@@ -90,6 +92,40 @@ unsafe extern "C" fn on_persistence(
             ) => rules::begin_rewrite(),
             (raw::REDISMODULE_SUBEVENT_PERSISTENCE_ENDED, Some(context)) => rules::end_rewrite(context),
             _ => {}
+        }
+    });
+}
+
+/// FLUSHDB, FLUSHALL, or the emptying before a load: nobody tells of the single keys.
+unsafe extern "C" fn on_flush(
+    _context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    subevent: u64,
+    data: *mut c_void,
+) {
+    guarded((), || {
+        // SAFETY: of this event the data is a RedisModuleFlushInfo, good until this returns.
+        let flushed = unsafe { data.cast::<raw::RedisModuleFlushInfo>().as_ref() };
+        if let Some(flushed) = flushed
+            && subevent == raw::REDISMODULE_SUBEVENT_FLUSHDB_END
+        {
+            let database = (flushed.dbnum >= 0).then_some(flushed.dbnum);
+            runtime::with(|runtime| runtime.roster.borrow_mut().flush(database));
+        }
+    });
+}
+
+unsafe extern "C" fn on_swap(
+    _context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _subevent: u64,
+    data: *mut c_void,
+) {
+    guarded((), || {
+        // SAFETY: of this event the data is a RedisModuleSwapDbInfo, good until this returns.
+        if let Some(swapped) = unsafe { data.cast::<raw::RedisModuleSwapDbInfo>().as_ref() } {
+            let (one, other) = (swapped.dbnum_first, swapped.dbnum_second);
+            runtime::with(|runtime| runtime.roster.borrow_mut().swap(one, other));
         }
     });
 }

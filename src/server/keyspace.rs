@@ -153,9 +153,15 @@ impl<'a> Found<'a> {
         (address, Resolved { key, policy, .. }): (Address<'a>, Resolved),
         now: Instant,
     ) -> Result<Self, Refusal> {
-        let namespace = NamespaceKey::open(context, namespace, Mode::Read)?;
+        let (disabled, keep_from_eviction) =
+            runtime::with(|runtime| (runtime.disabled.get(), runtime.eviction_by_use.get()));
+        let name = namespace;
+        let namespace = NamespaceKey::open(context, name, Mode::ReadUncounted)?;
+        if keep_from_eviction && let Some(stored) = namespace.stored() {
+            stored.meet(context.database(), name.bytes());
+        }
         let entry = EntryKey::open(context, key.borrow(), Mode::Read)?;
-        let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
+        let bypassed = policy.bypass || disabled;
         Ok(Found { address, policy, bypassed, namespace, entry, now })
     }
 

@@ -7,6 +7,7 @@ use libc::{c_int, c_void};
 use redis_module::raw;
 use sha2::{Digest as _, Sha256};
 
+use super::api::api;
 use super::api::context::Context;
 use super::api::io::{Digest, Io};
 use super::api::key::{NO_METHODS, ValueType};
@@ -53,10 +54,6 @@ impl StoredNamespace {
             runtime::with(|runtime| runtime.roster.borrow_mut().add(database, name));
         }
     }
-
-    pub fn was_met_in(&self, database: i32) -> bool {
-        self.met_in.get() == Some(database)
-    }
 }
 
 /// Registers the type with the server.
@@ -72,7 +69,7 @@ pub fn register(context: Context<'_>) -> Result<(), String> {
         aux_save: Some(rules::save),
         aux_save_triggers: rules::TRIGGERS,
         free_effort: Some(free_effort),
-        unlink: Some(unlink),
+        unlink2: Some(unlink),
         copy: Some(copy),
         ..NO_METHODS
     };
@@ -149,13 +146,18 @@ unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, value: *cons
 
 /// The key loses its name (DEL, RENAME, MOVE). The value may live on under another, in which the roster shall know it;
 /// under this one it shall not, or a namespace that is dropped and made again would grow it each time.
-unsafe extern "C" fn unlink(key: *mut raw::RedisModuleString, value: *const c_void) {
+unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
     guarded((), || {
-        // SAFETY: the server passes a key and a live value.
-        let (key, stored) = unsafe { (BorrowedString::new(key), value.cast::<StoredNamespace>().as_ref()) };
-        if let (Some(key), Some(stored)) = (key, stored)
-            && let Some(database) = stored.met_in.take()
-        {
+        // SAFETY: the server passes a live value, and a context that knows the name and the database of its key.
+        let (key, database, stored) = unsafe {
+            (
+                BorrowedString::new(api!(RedisModule_GetKeyNameFromOptCtx(context))),
+                api!(RedisModule_GetDbIdFromOptCtx(context)),
+                value.cast::<StoredNamespace>().as_ref(),
+            )
+        };
+        if let (Some(key), Some(stored)) = (key, stored) {
+            stored.met_in.set(None);
             runtime::with(|runtime| runtime.roster.borrow_mut().remove(database, key.bytes()));
         }
     });

@@ -163,6 +163,7 @@ fn key_specs(command: &Command) -> Vec<raw::RedisModuleCommandKeySpec> {
     let Some(key) = command.key else { return vec![end] };
     let flags = match key {
         KeyUse::Access => raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS,
+        KeyUse::Update => raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE,
         KeyUse::AccessUpdate => {
             raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_UPDATE
         }
@@ -249,7 +250,10 @@ fn argument_flags(argument: &Argument) -> c_int {
     let flag = |applies, flag: u32| if applies { flag.cast_signed() } else { 0 };
     flag(argument.optional, raw::REDISMODULE_CMD_ARG_OPTIONAL)
         | flag(matches!(argument.kind, Kind::Many | Kind::Repeated(_)), raw::REDISMODULE_CMD_ARG_MULTIPLE)
-        | flag(matches!(argument.kind, Kind::Repeated(_)), raw::REDISMODULE_CMD_ARG_MULTIPLE_TOKEN)
+        | flag(
+            matches!(argument.kind, Kind::Repeated(_)) && argument.token.is_some(),
+            raw::REDISMODULE_CMD_ARG_MULTIPLE_TOKEN,
+        )
 }
 
 fn argument_type(argument: &Argument) -> raw::RedisModuleCommandArgType {

@@ -15,22 +15,22 @@ use super::api::context::Context;
 use super::api::key::{Content, Key, Mode};
 use super::api::string::OwnedString;
 use super::guard::guarded;
-use super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
-use super::runtime;
+use super::namespace_type::NAMESPACE_TYPE;
+use super::runtime::{self, Runtime};
 
 /// How often a slice of the roster is used, in milliseconds.
 const TICK_MS: i64 = 100;
 
-/// In how many ticks all of it is, where it is no longer than that many slices.
-const TICKS: usize = 100;
+/// In how many ticks all of it is, where it is no longer than that many slices: a second, the resolution of LRU.
+const TICKS: usize = 10;
 
-/// How many namespaces a tick uses at most: a fraction of a millisecond.
-const SLICE: usize = 200;
+/// How many namespaces a tick uses at most: about a millisecond's work, a hundredth of the time.
+const SLICE: usize = 2000;
 
 /// Where a namespace was met: database and name.
 type Place = (i32, Box<[u8]>);
 
-/// Each namespace that was met, and has not been deleted since. FLUSHALL tells nobody, so some may be gone.
+/// Each namespace that was met, and has not been deleted since.
 #[derive(Debug, Default)]
 pub struct Roster {
     places: BTreeSet<Place>,
@@ -45,6 +45,25 @@ impl Roster {
 
     pub fn remove(&mut self, database: i32, name: &[u8]) {
         self.places.remove(&(database, name.into()));
+    }
+
+    /// A database was flushed; none is all of them.
+    pub fn flush(&mut self, database: Option<i32>) {
+        self.places.retain(|&(place, _)| database.is_some_and(|flushed| flushed != place));
+    }
+
+    /// Two databases changed places.
+    pub fn swap(&mut self, one: i32, other: i32) {
+        let places = std::mem::take(&mut self.places);
+        self.places = places
+            .into_iter()
+            .map(|(database, name)| match database {
+                _ if database == one => (other, name),
+                _ if database == other => (one, name),
+                _ => (database, name),
+            })
+            .collect();
+        self.last = None;
     }
 
     /// Those whose turn it is.
@@ -69,6 +88,7 @@ unsafe extern "C" fn on_tick(context: *mut raw::RedisModuleCtx, _data: *mut c_vo
     guarded((), || {
         // SAFETY: the server passes a context that is good until this returns.
         let Some(context) = (unsafe { Context::new(context) }) else { return };
+        runtime::with(Runtime::sweep_origins);
         if runtime::with(|runtime| runtime.eviction_by_use.get()) {
             for (database, name) in runtime::with(|runtime| runtime.roster.borrow_mut().next_slice()) {
                 if !is_there_and_used(context, database, &name) {
@@ -80,51 +100,66 @@ unsafe extern "C" fn on_tick(context: *mut raw::RedisModuleCtx, _data: *mut c_vo
     });
 }
 
-/// Uses the namespace; whether it still stands where it was met.
+/// Uses the namespace; whether it is there.
 fn is_there_and_used(context: Context<'_>, database: i32, name: &[u8]) -> bool {
     if !context.select(database) {
         return false;
     }
     let name = OwnedString::new(name);
-    let key = Key::open(context, name.borrow(), Mode::Read);
-    match key.content(&NAMESPACE_TYPE) {
-        // SAFETY: a live value of the namespace type.
-        Content::Value(value) if unsafe { StoredNamespace::from_value(&value) }.was_met_in(database) => {
-            key.mark_used();
-            true
-        }
-        _ => false,
+    let key = Key::open(context, name.borrow(), Mode::ReadUncounted);
+    let is_there = matches!(key.content(&NAMESPACE_TYPE), Content::Value(_));
+    if is_there {
+        key.mark_used();
     }
+    is_there
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn turn(roster: &mut Roster) -> Vec<i32> {
+        roster.next_slice().into_iter().map(|(database, _)| database).collect()
+    }
+
     #[test]
     fn a_short_roster_takes_all_its_ticks_and_a_long_one_is_cut() {
         let mut roster = Roster::default();
         assert!(roster.next_slice().is_empty());
-        (0..150).for_each(|n| roster.add(n, b"n"));
-        assert_eq!(roster.next_slice(), [(0, b"n"[..].into()), (1, b"n"[..].into())]);
+        (0..15).for_each(|n| roster.add(n, b"n"));
+        assert_eq!(turn(&mut roster), [0, 1]);
         (0..100_000).for_each(|n| roster.add(n, b"n"));
-        assert_eq!(roster.next_slice().len(), SLICE);
+        assert_eq!(turn(&mut roster).len(), SLICE);
     }
 
     #[test]
     fn each_namespace_has_its_turn_once_a_round() {
         let mut roster = Roster::default();
-        (0..350).for_each(|n| roster.add(n, b"n"));
-        let round = |roster: &mut Roster| -> Vec<i32> {
-            (0..TICKS).flat_map(|_| roster.next_slice()).map(|(database, _)| database).collect()
-        };
-        let first = round(&mut roster);
-        assert_eq!(first[..350], (0..350).collect::<Vec<_>>());
+        (0..35).for_each(|n| roster.add(n, b"n"));
+        let first: Vec<i32> = (0..TICKS).flat_map(|_| turn(&mut roster)).collect();
+        assert_eq!(first[..35], (0..35).collect::<Vec<_>>());
         // One that is met again is known already, and one that goes is missed by nobody.
         roster.add(7, b"n");
         roster.remove(8, b"n");
         roster.last = None;
-        let second = round(&mut roster);
+        let second: Vec<i32> = (0..TICKS).flat_map(|_| turn(&mut roster)).collect();
         assert_eq!(second[..10], [0, 1, 2, 3, 4, 5, 6, 7, 9, 10]);
+    }
+
+    #[test]
+    fn databases_are_flushed_and_swapped() {
+        let mut roster = Roster::default();
+        [(0, b"a"), (0, b"b"), (1, b"a"), (2, b"c")].into_iter().for_each(|(n, name)| roster.add(n, name));
+        roster.swap(0, 1);
+        let places = |roster: &Roster| -> Vec<(i32, String)> {
+            let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+            roster.places.iter().map(|(n, name)| (*n, text(name))).collect()
+        };
+        let place = |n, name: &str| (n, name.to_owned());
+        assert_eq!(places(&roster), [place(0, "a"), place(1, "a"), place(1, "b"), place(2, "c")]);
+        roster.flush(Some(1));
+        assert_eq!(places(&roster), [place(0, "a"), place(2, "c")]);
+        roster.flush(None);
+        assert!(places(&roster).is_empty());
     }
 }

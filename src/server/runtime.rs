@@ -102,6 +102,11 @@ impl Runtime {
         self.origins.borrow_mut().share(origin)
     }
 
+    /// Lets a part of the origins go that nobody uses any more.
+    pub fn sweep_origins(&self) {
+        self.origins.borrow_mut().sweep(ORIGINS_A_TICK);
+    }
+
     /// Counts promotions and demotions.
     pub fn era(&self) -> Era {
         self.era.get()
@@ -138,29 +143,50 @@ impl Runtime {
     }
 }
 
-/// How many resolved policies are kept; beyond, all are resolved anew.
+/// How many origins a tick of the timer looks at: a fraction of a millisecond.
+const ORIGINS_A_TICK: usize = 2000;
+
+/// How many resolved policies a generation holds; two are kept.
 const MAX_RESOLVED: usize = 10_000;
 
 /// Resolved policies by namespace and operation.
+///
+/// They come in two generations, so that names which are asked for once push out nothing that is in use: when the
+/// present one is full it becomes the past one, from which what is asked for again is taken over.
 #[derive(Default)]
 struct Policies {
     default: Rc<Policy>,
+    present: Generation,
+    past: Generation,
+}
+
+#[derive(Default)]
+struct Generation {
     resolved: HashMap<Box<str>, HashMap<Box<str>, Rc<Policy>>>,
     count: usize,
 }
 
+impl Generation {
+    fn get(&self, namespace: &str, operation: &str) -> Option<&Rc<Policy>> {
+        self.resolved.get(namespace)?.get(operation)
+    }
+}
+
 impl Policies {
     fn of(&mut self, namespace: &str, operation: &str, rules: &Rules) -> Rc<Policy> {
-        if let Some(policy) = self.resolved.get(namespace).and_then(|operations| operations.get(operation)) {
+        if let Some(policy) = self.present.get(namespace, operation) {
             return Rc::clone(policy);
         }
-        if self.count >= MAX_RESOLVED {
-            self.resolved.clear();
-            self.count = 0;
+        let policy = match self.past.get(namespace, operation) {
+            Some(policy) => Rc::clone(policy),
+            None => Rc::new(rules.resolve(namespace, operation)),
+        };
+        if self.present.count >= MAX_RESOLVED {
+            self.past = std::mem::take(&mut self.present);
         }
-        let policy = Rc::new(rules.resolve(namespace, operation));
-        self.resolved.entry(namespace.into()).or_default().insert(operation.into(), Rc::clone(&policy));
-        self.count = self.count.saturating_add(1);
+        let operations = self.present.resolved.entry(namespace.into()).or_default();
+        operations.insert(operation.into(), Rc::clone(&policy));
+        self.present.count = self.present.count.saturating_add(1);
         policy
     }
 }

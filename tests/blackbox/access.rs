@@ -90,3 +90,24 @@ fn applying_can_be_forbidden() {
     assert_eq!(cache!(careful, "GET", "ns", "op", "{}"), "r".into());
     assert_eq!(cache!(careful, "SET", "ns", "op", "{}", "w"), ok());
 }
+
+#[test]
+fn permission_to_write_is_enough_to_write() {
+    let server = Server::start();
+    let mut client = server.client();
+    call!(client, "ACL", "SETUSER", "writer", "on", ">p", "%W~ns", "+@all");
+    for words in [
+        &["CACHE.RESULT", "SET", "ns", "op", "{}", "r"][..],
+        &["CACHE.RESULT", "INVALIDATE", "ns", "op", "{}"],
+        &["CACHE.CLOCK", "ns"],
+    ] {
+        let told = client.call(&[&["ACL", "DRYRUN", "writer"], words].concat());
+        assert_eq!(told, crate::harness::ok(), "{words:?}");
+    }
+    for words in
+        [&["CACHE.RESULT", "GET", "ns", "op", "{}"][..], &["CACHE.RESULT", "MERGE", "ns", "op", "{}", "{}"]]
+    {
+        let told = client.call(&[&["ACL", "DRYRUN", "writer"], words].concat());
+        assert!(told != crate::harness::ok(), "{words:?} shows what is there");
+    }
+}

@@ -1,6 +1,6 @@
 //! A full server: what is refused, what goes on, and what eviction may never do.
 
-use crate::harness::{Client, Entry, Launch, ReplicationStream, Server, nil, ok};
+use crate::harness::{Client, Entry, Launch, ReplicationStream, Server, nil, now_ms, ok, wait_until};
 use crate::{args, cache, call};
 
 #[test]
@@ -64,15 +64,20 @@ fn a_full_server_evicts_for_a_write_as_core_does() {
     let mut client = server.client();
     let used: usize = client.info("memory", "used_memory").unwrap().parse().unwrap();
     call!(client, "CONFIG", "SET", "maxmemory", used + (2 << 20));
+    // LRU counts in seconds and these keys are all younger, so core draws among them, plain keys as well: now and then
+    // it draws the newest.
+    let mut lost = 0;
     for n in 0..500 {
         assert_eq!(cache!(client, "SET", "ns", "op", n, vec![b'x'; 20_000]), ok());
-        assert_eq!(cache!(client, "GET", "ns", "op", n).bulk().len(), 20_000, "the newest went first");
+        lost += i32::from(cache!(client, "GET", "ns", "op", n) == nil());
     }
+    assert!(lost < 50, "of 500 entries {lost} went at once");
 }
 
 #[test]
 fn namespaces_that_come_and_go_leave_nothing_behind() {
-    let server = Server::start();
+    // The memo keeps what it may, whoever asks.
+    let server = Launch::new().line("cache.memo no").start();
     let mut client = server.client();
     let script = "
         for n = 1, tonumber(ARGV[1]) do
@@ -87,7 +92,53 @@ fn namespaces_that_come_and_go_leave_nothing_behind() {
         call!(client, "EVAL", script, 0, 1000, prefix, names);
         let before = used(&mut client);
         call!(client, "EVAL", script, 0, 30_000, prefix, names);
-        let grown = used(&mut client) - before;
-        assert!(grown < 300_000, "30,000 namespaces called {prefix}... left {grown} bytes");
+        // What entries had in common is let go by a timer.
+        wait_until(&format!("30,000 namespaces called {prefix}... leave nothing"), || {
+            used(&mut client) - before < 300_000
+        });
     }
+}
+
+#[test]
+fn idle_namespaces_are_not_evicted_before_entries() {
+    for policy in ["allkeys-lru", "allkeys-lfu"] {
+        let server = Launch::new().line(&format!("maxmemory-policy {policy}")).start();
+        let mut client = server.client();
+        for n in 0..100 {
+            cache!(client, "SET", format!("idle-{n}"), "op", "{}", "r");
+        }
+        let used: usize = client.info("memory", "used_memory").unwrap().parse().unwrap();
+        call!(client, "CONFIG", "SET", "maxmemory", used + (6 << 20));
+        // Some seconds of writing, at a pace at which an entry is evicted after three: what nobody uses is then the
+        // oldest there is. (LRU counts in seconds: where all keys are younger than that, it draws at random.)
+        let began = now_ms();
+        let mut n = 0;
+        while now_ms() - began < 7000 {
+            wait_until("it is time for the next entries", || now_ms() - began >= n);
+            let sets: Vec<_> =
+                (n..n + 50).map(|n| args!["CACHE.RESULT", "SET", "hot", "op", n, vec![b'x'; 2000]]).collect();
+            client.pipeline(&sets);
+            n += 50;
+        }
+        let evicted: i64 = client.info("stats", "evicted_keys").unwrap().parse().unwrap();
+        assert!(evicted > 1000, "only {evicted} keys were evicted");
+        let idle = (0..100).filter(|n| call!(client, "EXISTS", format!("idle-{n}")) == 1.into()).count();
+        assert_eq!(idle, 100, "{policy} evicted namespaces");
+    }
+}
+
+#[test]
+fn looking_under_large_rules_takes_no_memory() {
+    let server = Server::start();
+    let mut client = server.client();
+    let long: Vec<String> = (0..64).map(|n| format!("/a/b/c/d/e/f/g/h/i/j/{n}")).collect();
+    call!(client, "CACHE.POLICY", "SET", "*", "*", "IGNORE", long.join(" "));
+    let used =
+        |client: &mut Client| -> i64 { client.info("memory", "used_memory").unwrap().parse().unwrap() };
+    let before = used(&mut client);
+    let gets: Vec<_> =
+        (0..9_900).map(|n| args!["CACHE.RESULT", "GET", format!("ns{n}"), "op", "1"]).collect();
+    client.pipeline(&gets);
+    let grown = used(&mut client) - before;
+    assert!(grown < 8 << 20, "reading grew memory by {grown} bytes");
 }

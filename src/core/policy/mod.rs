@@ -21,6 +21,8 @@ pub mod ttl_from;
 mod units;
 pub mod value;
 
+use std::rc::Rc;
+
 use super::fingerprint::HashKind;
 use super::pointer::Pointer;
 use expires_from::ExpiresFrom;
@@ -29,7 +31,8 @@ use templates::Template;
 use ttl_from::TtlFrom;
 use value::Value;
 
-/// What holds for the entries of one operation in one namespace: of every field in force the value of the
+/// What holds for the entries of one operation in one namespace. Small, since what is large in it is shared with
+/// the rules: of every field in force the value of the
 /// rule that wins, or the default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -38,10 +41,10 @@ pub struct Policy {
     pub grace_ms: u64,
     /// At most 100.
     pub jitter_percent: u8,
-    pub ttl_from: Option<TtlFrom>,
-    pub expires_from: Option<ExpiresFrom>,
-    pub tags: Vec<Template>,
-    pub ignore: Vec<Pointer>,
+    pub ttl_from: Option<Rc<TtlFrom>>,
+    pub expires_from: Option<Rc<ExpiresFrom>>,
+    pub tags: Rc<[Template]>,
+    pub ignore: Rc<[Pointer]>,
     pub hash: HashKind,
     pub bypass: bool,
 }
@@ -55,8 +58,8 @@ impl Default for Policy {
             jitter_percent: 0,
             ttl_from: None,
             expires_from: None,
-            tags: Vec::new(),
-            ignore: Vec::new(),
+            tags: Rc::default(),
+            ignore: Rc::default(),
             hash: HashKind::Sha256,
             bypass: false,
         }

@@ -1,6 +1,7 @@
 //! Values of fields: read once, shown in one spelling.
 
 use std::fmt;
+use std::rc::Rc;
 
 use super::expires_from::ExpiresFrom;
 use super::field::Field;
@@ -16,17 +17,17 @@ use crate::core::refusal::{Code, Refusal, quoted};
 /// The longest value, in bytes.
 pub const MAX_VALUE_BYTES: usize = 4096;
 
-/// The value of a field. `Display` gives its one spelling, from which [`Value::parse`] makes the same again.
+/// The value of a field; what is large in it is shared by all that hold it. `Display` gives its one spelling, from which [`Value::parse`] makes the same again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// TTL, GRACE, NEGATIVE, LEASE, RETRY: milliseconds.
     Duration(u64),
     /// JITTER, REFRESH, TARGET: 0 to 100.
     Percent(u8),
-    TtlFrom(TtlFrom),
-    ExpiresFrom(ExpiresFrom),
-    Tags(Vec<Template>),
-    Ignore(Vec<Pointer>),
+    TtlFrom(Rc<TtlFrom>),
+    ExpiresFrom(Rc<ExpiresFrom>),
+    Tags(Rc<[Template]>),
+    Ignore(Rc<[Pointer]>),
     Hash(HashKind),
     /// COMPRESS: results of this many bytes or more; none is `off`.
     Compress(Option<u64>),
@@ -78,10 +79,14 @@ impl Value {
             }
             Field::Grace | Field::Negative => units::duration_ms(bytes).map(Value::Duration),
             Field::Jitter | Field::Refresh | Field::Target => percent(bytes).map(Value::Percent),
-            Field::TtlFrom => return TtlFrom::parse(text).map(Value::TtlFrom),
-            Field::ExpiresFrom => return ExpiresFrom::parse(text).map(Value::ExpiresFrom),
-            Field::Tags => return templates::parse(text).map(Value::Tags),
-            Field::Ignore => return parts::list(text, parts::pointer).map(Value::Ignore),
+            Field::TtlFrom => return TtlFrom::parse(text).map(|from| Value::TtlFrom(from.into())),
+            Field::ExpiresFrom => {
+                return ExpiresFrom::parse(text).map(|from| Value::ExpiresFrom(from.into()));
+            }
+            Field::Tags => return templates::parse(text).map(|tags| Value::Tags(tags.into())),
+            Field::Ignore => {
+                return parts::list(text, parts::pointer).map(|ignore| Value::Ignore(ignore.into()));
+            }
             Field::Hash => hash(&word).map(Value::Hash),
             Field::Compress if word == OFF => Some(Value::Compress(None)),
             Field::Compress => units::size(bytes).map(|size| Value::Compress(Some(size))),

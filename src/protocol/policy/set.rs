@@ -19,8 +19,8 @@ pub const COMMAND: Command = Command {
         NAMESPACE_PATTERN,
         OPERATION_PATTERN,
         Argument {
-            name: "field value",
-            kind: Kind::Many,
+            name: "rule",
+            kind: Kind::Repeated(&["field", "value"]),
             token: None,
             optional: false,
             summary: "a field and its value, as one argument each",

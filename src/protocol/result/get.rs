@@ -32,6 +32,9 @@ pub const COMMAND: Command = Command {
     details: &[
         "Params that mean the same JSON find the same entry: key order, spacing, escapes and number spelling \
          never matter. It works on replicas, creates nothing and breaks no WATCH.",
+        "A client-side cache (`CLIENT TRACKING`) that keeps the reply is told of every command that changes the \
+         namespace, but not when the entry ends by its TTL or is evicted: let such a cache keep replies for a short \
+         time only.",
     ],
     examples: &[
         (r#"CACHE.RESULT SET demo add '{"a":1,"b":2}' 3"#, "OK"),

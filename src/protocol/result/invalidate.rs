@@ -15,7 +15,7 @@ pub const COMMAND: Command = Command {
     since: "0.1.0",
     flags: &[Flag::Write, Flag::Fast],
     tips: &[],
-    key: Some(KeyUse::AccessUpdate),
+    key: Some(KeyUse::Update),
     arguments: &[
         NAMESPACE,
         OPERATION,

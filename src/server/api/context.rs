@@ -137,7 +137,8 @@ impl<'a> Context<'a> {
 
     /// Answers with an error: its word, then its sentence, on one line.
     pub fn reply_error(self, text: &str) {
-        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let line: String = printable.take(MAX_ERROR_CHARS).collect();
         let Ok(line) = std::ffi::CString::new(line) else { return };
         // SAFETY: the server copies the text.
         unsafe { api!(RedisModule_ReplyWithError(self.as_ptr(), line.as_ptr())) };
@@ -236,6 +237,9 @@ pub fn random_u64() -> u64 {
     unsafe { api!(RedisModule_GetRandomBytes(bytes.as_mut_ptr(), bytes.len())) };
     u64::from_le_bytes(bytes)
 }
+
+/// Longer than any sentence of ours; what it quotes is cut before.
+const MAX_ERROR_CHARS: usize = 1024;
 
 fn length(length: usize) -> libc::c_long {
     libc::c_long::try_from(length).unwrap_or(libc::c_long::MAX)

@@ -67,6 +67,8 @@ impl ValueType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Read,
+    /// Reads without a hit or a miss in the server's statistics, where it can (7.2).
+    ReadUncounted,
     Write,
 }
 
@@ -92,6 +94,8 @@ impl<'a> Key<'a> {
     pub fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Self {
         let mode = match mode {
             Mode::Read => raw::REDISMODULE_READ,
+            // Older servers do not know the flag, and look at no bit but those that they know.
+            Mode::ReadUncounted => raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOSTATS,
             Mode::Write => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE,
         };
         // SAFETY: context and name are alive; the server keeps its own reference to the name.
