@@ -16,7 +16,7 @@ const BARS: [Bar; 2] = [
     Bar { what: "of the Lua function", against: Way::LuaGet, least: 6.0 },
 ];
 
-/// The ways that the bars apply to: params that come again as they are spelled, and params that do not.
+/// The ways that the bars apply to.
 const BOUND: [Way; 2] = [Way::CACHE_GET, Way::CACHE_GET_MEMO_OFF];
 
 /// Says how to read what follows.

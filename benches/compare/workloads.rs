@@ -78,7 +78,7 @@ impl Way {
     /// The one that the project sets its bars for.
     pub const CACHE_GET: Way = Way::CacheGet(Setting::DEFAULT);
 
-    /// The same for params that nobody spelled so before.
+    /// The same without the memo, with all params read and hashed each time.
     pub const CACHE_GET_MEMO_OFF: Way = Way::CacheGet(Setting { memo: false, rules: 0 });
 
     /// What is measured for every size, in the order of the table.

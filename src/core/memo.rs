@@ -1,7 +1,7 @@
 //! The memo: what was worked out of a client's words once, found again by how they are spelled.
 //!
 //! To make params canonical and to hash them is most of what a lookup costs, and who asks for the same thing again
-//! mostly spells it the same. So the memo keeps, for the spellings that came last, what they led to.
+//! mostly spells it the same. So the memo keeps for a number of spellings what they led to.
 //!
 //! It knows a spelling by a 128-bit hash alone (HighwayHash), under a secret key. Two spellings that had one hash
 //! would have one result, and that must not happen to anyone who tries to bring it about: without the secret nobody
