@@ -75,6 +75,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mut client = Client::connect(server.port())?;
     table::print_legend(options.effort.rounds, options.placement.words());
     let mut of_the_bars = None;
+    let mut of_rules = None;
     for (bytes, count) in SIZES {
         let jobs: Vec<Job> = (0..count).map(|number| Job::new(number, bytes)).collect();
         workloads::prepare(&mut client, &jobs)?;
@@ -83,6 +84,11 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
             let series = measure::run(&mut client, &mut workloads, options.effort)?;
             table::print(bytes, count, pipeline, &series);
             of_the_bars.get_or_insert(series);
+        }
+        if of_rules.is_none() {
+            let mut workloads = Way::OF_RULES.map(|way| Workload::new(way, &jobs, PIPELINES[0]));
+            let series = measure::run(&mut client, &mut workloads, options.effort)?;
+            table::print(bytes, count, PIPELINES[0], of_rules.insert(series));
         }
     }
     if let Some(series) = of_the_bars {

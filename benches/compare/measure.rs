@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::workloads::{Way, Workload};
+use crate::workloads::{Setting, Way, Workload};
 
 /// What one workload did in one round.
 #[derive(Clone, Copy)]
@@ -83,20 +83,35 @@ pub fn run(
 ) -> Result<Vec<Series>, Box<dyn Error>> {
     let mut series: Vec<Series> =
         workloads.iter().map(|workload| Series { way: workload.way, samples: Vec::new() }).collect();
+    let mut setting = Setting::DEFAULT;
     for workload in workloads.iter_mut() {
-        sample(client, workload, effort.sample / 4)?;
+        sample(client, &mut setting, workload, effort.sample / 4)?;
     }
     for round in 0..effort.rounds {
         for turn in 0..workloads.len() {
             let index = (round + turn) % workloads.len();
-            series[index].samples.push(sample(client, &mut workloads[index], effort.sample)?);
+            let workload = &mut workloads[index];
+            series[index].samples.push(sample(client, &mut setting, workload, effort.sample)?);
         }
     }
+    setting.change(Setting::DEFAULT, client)?;
     Ok(series)
 }
 
-/// Runs one workload for the given time.
-fn sample(client: &mut Client, workload: &mut Workload, time: Duration) -> Result<Sample, Box<dyn Error>> {
+/// Runs one workload for the given time, with the module set for it. All is asked for once before the clock starts, so
+/// that every workload finds the module and the processor as warm as its own requests make them.
+fn sample(
+    client: &mut Client,
+    setting: &mut Setting,
+    workload: &mut Workload,
+    time: Duration,
+) -> Result<Sample, Box<dyn Error>> {
+    let wanted = workload.way.setting();
+    if *setting != wanted {
+        setting.change(wanted, client)?;
+        *setting = wanted;
+    }
+    workload.batches().iter().try_for_each(|batch| client.exchange(batch))?;
     let cpu_before = server_cpu(client)?;
     let started = Instant::now();
     let mut operations = 0;

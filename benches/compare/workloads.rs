@@ -13,13 +13,22 @@ const STAY_S: &str = "3600";
 
 const OK: &[u8] = b"+OK\r\n";
 
+/// How the module is set while it is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Whether it remembers spellings (`cache.memo`).
+    pub memo: bool,
+    /// How many rules there are (`CACHE.POLICY`).
+    pub rules: usize,
+}
+
 /// A way to get or to store the result of a job.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// `GET` of a key that the client has computed.
     PlainGet,
     /// `CACHE.RESULT GET` of a hit.
-    CacheGet,
+    CacheGet(Setting),
     /// A function in Lua that makes the params canonical, hashes them and gets.
     LuaGet,
     /// `SETEX` of a key that the client has computed.
@@ -35,25 +44,85 @@ pub struct Workload {
     next: usize,
 }
 
+impl Setting {
+    /// As the module comes.
+    pub const DEFAULT: Setting = Setting { memo: true, rules: 0 };
+
+    /// Sets the module, which is set as `self` says, otherwise.
+    pub fn change(self, wanted: Setting, client: &mut Client) -> Result<(), Box<dyn Error>> {
+        let memo = if wanted.memo { "yes" } else { "no" };
+        client.command(&[b"CONFIG", b"SET", b"cache.memo", memo.as_bytes()], OK)?;
+        let mut batch = Batch::new();
+        for rule in self.rules..wanted.rules {
+            let [namespace, operation] = patterns(rule);
+            let words = ["CACHE.POLICY", "SET", &namespace, &operation, "TTL", "1h"];
+            batch.push(&words.map(str::as_bytes), OK);
+        }
+        for rule in wanted.rules..self.rules {
+            let [namespace, operation] = patterns(rule);
+            batch.push(&["CACHE.POLICY", "DEL", &namespace, &operation].map(str::as_bytes), b":1\r\n");
+        }
+        client.exchange(&batch)
+    }
+}
+
+/// Whose rule it is: the first one's, of every entry here; of the others, none.
+fn patterns(rule: usize) -> [String; 2] {
+    match rule {
+        0 => [format!("{NAMESPACE}*"), "*".to_owned()],
+        _ => [format!("{NAMESPACE}*"), format!("other-{rule}*")],
+    }
+}
+
 impl Way {
-    /// All of them, in the order of the table. Each follows the one that it is compared with.
-    pub const ALL: [Way; 5] = [Way::PlainGet, Way::CacheGet, Way::LuaGet, Way::PlainSet, Way::CacheSet];
+    /// The one that the project sets its bars for.
+    pub const CACHE_GET: Way = Way::CacheGet(Setting::DEFAULT);
+
+    /// The same for params that nobody spelled so before.
+    pub const CACHE_GET_MEMO_OFF: Way = Way::CacheGet(Setting { memo: false, rules: 0 });
+
+    /// What is measured for every size, in the order of the table.
+    pub const ALL: [Way; 6] =
+        [Way::PlainGet, Way::CACHE_GET, Way::CACHE_GET_MEMO_OFF, Way::LuaGet, Way::PlainSet, Way::CacheSet];
+
+    /// What shows that a lookup costs the same however many rules there are.
+    pub const OF_RULES: [Way; 7] = [
+        Way::PlainGet,
+        Way::CACHE_GET,
+        Way::CacheGet(Setting { memo: true, rules: 1 }),
+        Way::CacheGet(Setting { memo: true, rules: 1000 }),
+        Way::CACHE_GET_MEMO_OFF,
+        Way::CacheGet(Setting { memo: false, rules: 1 }),
+        Way::CacheGet(Setting { memo: false, rules: 1000 }),
+    ];
 
     /// How the table calls it.
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Way::PlainGet => "GET",
-            Way::CacheGet => "CACHE.RESULT GET",
-            Way::LuaGet => "Lua function",
-            Way::PlainSet => "SETEX",
-            Way::CacheSet => "CACHE.RESULT SET",
+            Way::PlainGet => "GET".to_owned(),
+            Way::CacheGet(Setting { memo, rules }) => {
+                let memo = if memo { "" } else { ", memo off" };
+                let rules = if rules == 0 { String::new() } else { format!(", rules: {rules}") };
+                format!("CACHE.RESULT GET{memo}{rules}")
+            }
+            Way::LuaGet => "Lua function".to_owned(),
+            Way::PlainSet => "SETEX".to_owned(),
+            Way::CacheSet => "CACHE.RESULT SET".to_owned(),
+        }
+    }
+
+    /// How the module is to be set for it.
+    pub fn setting(self) -> Setting {
+        match self {
+            Way::CacheGet(setting) => setting,
+            _ => Setting::DEFAULT,
         }
     }
 
     /// The plain command of core that this way is compared with.
     pub fn baseline(self) -> Way {
         match self {
-            Way::PlainGet | Way::CacheGet | Way::LuaGet => Way::PlainGet,
+            Way::PlainGet | Way::CacheGet(_) | Way::LuaGet => Way::PlainGet,
             Way::PlainSet | Way::CacheSet => Way::PlainSet,
         }
     }
@@ -63,7 +132,7 @@ impl Way {
         let found = bulk(job.result.as_bytes());
         let (command, reply): (&[&str], &[u8]) = match self {
             Way::PlainGet => (&["GET", &job.plain_key], &found),
-            Way::CacheGet => (&["CACHE.RESULT", "GET", NAMESPACE, OPERATION, &job.params], &found),
+            Way::CacheGet(_) => (&["CACHE.RESULT", "GET", NAMESPACE, OPERATION, &job.params], &found),
             Way::LuaGet => (&["FCALL_RO", "canonical_get", "1", NAMESPACE, OPERATION, &job.params], &found),
             Way::PlainSet => (&["SETEX", &job.plain_key, STAY_S, &job.result], OK),
             Way::CacheSet => {
@@ -84,6 +153,11 @@ impl Workload {
             batch
         });
         Workload { way, batches: batches.collect(), next: 0 }
+    }
+
+    /// All of its requests.
+    pub fn batches(&self) -> &[Batch] {
+        &self.batches
     }
 
     /// The next batch, beginning anew after the last.

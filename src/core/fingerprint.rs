@@ -39,7 +39,11 @@ impl HashKind {
 }
 
 /// The hash of an operation and its params.
+///
+/// Aligned, so that values which hold one are copied by whole words: without, the bytes beside it are written one by
+/// one and read back as a word at once, for which a processor has to wait.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(align(8))]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
@@ -184,12 +188,27 @@ impl<'a> Params<'a> {
     /// # Errors
     ///
     /// `BADPARAMS` if it begins with `fp:` but no fingerprint follows. A JSON text is not looked at here.
+    #[inline]
     pub fn parse(argument: &'a [u8]) -> Result<Self, Refusal> {
-        let Some(hex) = argument.strip_prefix(b"fp:") else { return Ok(Params::Json(argument)) };
+        match argument.strip_prefix(b"fp:") {
+            None => Ok(Params::Json(argument)),
+            Some(hex) => Self::named(argument, hex),
+        }
+    }
+
+    fn named(argument: &[u8], hex: &[u8]) -> Result<Self, Refusal> {
         Fingerprint::from_hex(hex).map(Params::Fingerprint).ok_or_else(|| {
             let sentence = "is not a fingerprint: fp: takes 64 lower-case hexadecimal digits";
             Refusal::new(Code::BadParams, format!("{} {sentence}", quoted(argument)))
         })
+    }
+
+    /// The text as it is spelled; none where only its fingerprint is known.
+    pub fn json(&self) -> Option<&'a [u8]> {
+        match *self {
+            Params::Fingerprint(_) => None,
+            Params::Json(json) => Some(json),
+        }
     }
 
     /// The fingerprint of `operation` with these params, by the policy's hash and without what it ignores.

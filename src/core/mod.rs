@@ -5,6 +5,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
+//! | [`memo`] | spellings that need not be read again |
 //! | [`name`], [`state`], [`stamp`] | names, keys, what is found at them, and since when |
 //! | [`entry`], [`origin`], [`namespace`], [`recent`], [`codec`] | what is stored, and as which bytes |
 //! | [`policy`], [`mod@pointer`] | what the rules say of it, and what they look at |
@@ -19,6 +20,7 @@ pub mod instant;
 pub mod invalidate;
 pub mod lifetime;
 pub mod limits;
+pub mod memo;
 pub mod merge;
 pub mod name;
 pub mod namespace;

@@ -22,17 +22,9 @@ pub struct OperationName<'a>(&'a str);
 
 impl<'a> NamespaceName<'a> {
     /// Reads a namespace argument; `BADNAME` where it is none.
+    #[inline]
     pub fn parse(argument: &'a [u8]) -> Result<Self, Refusal> {
-        Self::checked(argument).ok_or_else(|| {
-            Refusal::new(
-                Code::BadName,
-                format!(
-                    "namespace {} is not 1-{MAX_NAME_BYTES} bytes of [A-Za-z0-9_.:/@+-] with at most one \
-                     non-empty {{hash tag}} that is not the whole name, not beginning with 'result:'",
-                    quoted(argument)
-                ),
-            )
-        })
+        Self::checked(argument).ok_or_else(|| no_namespace(argument))
     }
 
     fn checked(argument: &'a [u8]) -> Option<Self> {
@@ -59,17 +51,34 @@ impl<'a> NamespaceName<'a> {
 
 impl<'a> OperationName<'a> {
     /// Reads an operation argument; `BADNAME` where it is none.
+    #[inline]
     pub fn parse(argument: &'a [u8]) -> Result<Self, Refusal> {
-        of_length(argument).filter(|name| is_plain(name)).and_then(text).map(OperationName).ok_or_else(|| {
-            let shown = quoted(argument);
-            let accepted = format!("1-{MAX_NAME_BYTES} bytes of [A-Za-z0-9_.:/@+-]");
-            Refusal::new(Code::BadName, format!("operation {shown} is not {accepted}"))
-        })
+        let name = of_length(argument).filter(|name| is_plain(name)).and_then(text);
+        name.map(OperationName).ok_or_else(|| no_operation(argument))
     }
 
     pub fn as_str(self) -> &'a str {
         self.0
     }
+}
+
+#[cold]
+fn no_namespace(argument: &[u8]) -> Refusal {
+    Refusal::new(
+        Code::BadName,
+        format!(
+            "namespace {} is not 1-{MAX_NAME_BYTES} bytes of [A-Za-z0-9_.:/@+-] with at most one non-empty \
+             {{hash tag}} that is not the whole name, not beginning with 'result:'",
+            quoted(argument)
+        ),
+    )
+}
+
+#[cold]
+fn no_operation(argument: &[u8]) -> Refusal {
+    let shown = quoted(argument);
+    let accepted = format!("1-{MAX_NAME_BYTES} bytes of [A-Za-z0-9_.:/@+-]");
+    Refusal::new(Code::BadName, format!("operation {shown} is not {accepted}"))
 }
 
 /// The longest entry key: prefix, braces and colons, two names, a fingerprint.

@@ -1,6 +1,6 @@
 //! `ns operation params`: the three arguments that address an entry.
 
-use crate::core::fingerprint::{Fingerprinter, Params};
+use crate::core::fingerprint::{Fingerprint, Fingerprinter, Params};
 use crate::core::limits::Limits;
 use crate::core::name::{NamespaceName, OperationName};
 use crate::core::policy::Policy;
@@ -43,6 +43,7 @@ pub struct EntryArguments<'a> {
 
 impl<'a> EntryArguments<'a> {
     /// Takes the three from the front of a command's arguments; returns what remains.
+    #[inline]
     pub fn parse(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<(Self, &'a [&'a [u8]]), Refusal> {
         let ([namespace, operation, params], rest) =
             arguments.split_first_chunk::<3>().ok_or_else(too_few)?;
@@ -66,15 +67,23 @@ impl<'a> EntryArguments<'a> {
         Ok(entry)
     }
 
-    /// The address, with the fingerprint of the params under a policy.
-    pub fn resolve(
+    /// The fingerprint of the params under a policy.
+    pub fn fingerprint(
         &self,
         fingerprinter: &mut Fingerprinter,
         policy: &Policy,
-    ) -> Result<Address<'a>, Refusal> {
-        let EntryArguments { namespace, operation, params } = self;
-        let fingerprint = params.resolve(operation.as_str(), policy, fingerprinter)?;
-        Ok(Address { namespace: *namespace, operation: *operation, fingerprint })
+    ) -> Result<Fingerprint, Refusal> {
+        self.params.resolve(self.operation.as_str(), policy, fingerprinter)
+    }
+
+    /// The address, once the fingerprint is known.
+    pub fn address(&self, fingerprint: Fingerprint) -> Address<'a> {
+        Address { namespace: self.namespace, operation: self.operation, fingerprint }
+    }
+
+    /// The params as they are spelled; none where the client gave `fp:`.
+    pub fn json(&self) -> Option<&'a [u8]> {
+        self.params.json()
     }
 
     /// Canonical params; none where the client gave `fp:`.

@@ -75,13 +75,14 @@ struct Switch {
     set: fn(&Runtime, bool),
 }
 
-const SWITCHES: [Switch; 2] = [
+const SWITCHES: [Switch; 3] = [
     Switch {
         name: c"enabled",
         default: true,
         get: |runtime| !runtime.disabled.get(),
         set: |runtime, on| runtime.disabled.set(!on),
     },
+    Switch { name: c"memo", default: true, get: Runtime::has_memo, set: Runtime::set_memo },
     Switch {
         name: c"apply-from-clients",
         default: false,

@@ -9,13 +9,13 @@ use std::rc::Rc;
 
 use libc::c_void;
 
-use super::api::context::{Context, Source};
+use super::api::context::{Context, Source, random_u64};
 use super::api::io::Io;
 use super::api::key::{Content, Key, Mode, ValueType};
 use super::api::string::{BorrowedString, OwnedString};
 use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
-use super::runtime;
+use super::runtime::{self, Resolved};
 use crate::core::entry::{Entry, Mark, Tags};
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
@@ -33,25 +33,29 @@ struct TypedKey<'a> {
 }
 
 impl<'a> TypedKey<'a> {
+    #[inline]
     fn open(
         context: Context<'a>,
         name: BorrowedString<'_>,
         mode: Mode,
-        (value_type, what): (&ValueType, &str),
+        value_type: &ValueType,
+        what: &str,
     ) -> Result<Self, Refusal> {
         let key = Key::open(context, name, mode);
         let value = match key.content(value_type) {
             Content::Nothing => None,
             Content::Value(value) => Some(value),
-            Content::Other => {
-                let name = quoted(name.bytes());
-                let message =
-                    format!("key {name} holds another kind of value: {what} or nothing is accepted");
-                return Err(Refusal::new(Code::WrongType, message));
-            }
+            Content::Other => return Err(wrong_type(name, what)),
         };
         Ok(TypedKey { key, value })
     }
+}
+
+#[cold]
+fn wrong_type(name: BorrowedString<'_>, what: &str) -> Refusal {
+    let name = quoted(name.bytes());
+    let message = format!("key {name} holds another kind of value: {what} or nothing is accepted");
+    Refusal::new(Code::WrongType, message)
 }
 
 /// The key of a namespace.
@@ -59,7 +63,7 @@ struct NamespaceKey<'a>(TypedKey<'a>);
 
 impl<'a> NamespaceKey<'a> {
     fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Result<Self, Refusal> {
-        TypedKey::open(context, name, mode, (&NAMESPACE_TYPE, "a namespace")).map(NamespaceKey)
+        TypedKey::open(context, name, mode, &NAMESPACE_TYPE, "a namespace").map(NamespaceKey)
     }
 
     fn stored(&self) -> Option<&StoredNamespace> {
@@ -100,7 +104,7 @@ struct EntryKey<'a>(TypedKey<'a>);
 
 impl<'a> EntryKey<'a> {
     fn open(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Result<Self, Refusal> {
-        TypedKey::open(context, name, mode, (&ENTRY_TYPE, "an entry")).map(EntryKey)
+        TypedKey::open(context, name, mode, &ENTRY_TYPE, "an entry").map(EntryKey)
     }
 
     fn get(&self) -> Option<&StoredEntry> {
@@ -146,11 +150,11 @@ impl<'a> Found<'a> {
     pub fn look(
         context: Context<'a>,
         namespace: BorrowedString<'_>,
-        (address, policy): (Address<'a>, Rc<Policy>),
+        (address, Resolved { key, policy, .. }): (Address<'a>, Resolved),
         now: Instant,
     ) -> Result<Self, Refusal> {
         let namespace = NamespaceKey::open(context, namespace, Mode::Read)?;
-        let entry = EntryKey::open(context, OwnedString::new(address.key().as_bytes()).borrow(), Mode::Read)?;
+        let entry = EntryKey::open(context, key.borrow(), Mode::Read)?;
         let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
         Ok(Found { address, policy, bypassed, namespace, entry, now })
     }
@@ -196,7 +200,7 @@ impl<'a> Found<'a> {
                 version: namespace.next_version(runtime::with(|runtime| runtime.era()))?,
             }),
             None => Ok(Next {
-                incarnation: Incarnation(context.random_u64()),
+                incarnation: Incarnation(random_u64()),
                 version: Namespace::first_version(context.unix_us()),
             }),
         }
@@ -244,7 +248,7 @@ impl Clock {
                 return Ok(Clock { incarnation, clock, made: None });
             }
             None => {
-                let incarnation = Incarnation(context.random_u64());
+                let incarnation = Incarnation(random_u64());
                 Namespace::starting_at(incarnation, Namespace::first_version(context.unix_us()))
             }
         };

@@ -5,16 +5,18 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::api::context::random_u64;
+use super::api::string::OwnedString;
 use super::roster::Roster;
-use crate::core::fingerprint::Fingerprinter;
+use crate::core::fingerprint::{Fingerprint, Fingerprinter};
 use crate::core::limits::Limits;
+use crate::core::memo::{Memo, Secret};
 use crate::core::name::{NamespaceName, OperationName};
 use crate::core::namespace::Era;
 use crate::core::origin::{Origin, Origins};
 use crate::core::policy::Policy;
 use crate::core::policy::rules::Rules;
 use crate::core::refusal::Refusal;
-use crate::core::state::Address;
 use crate::protocol::entry_arguments::EntryArguments;
 
 /// All of it. The server calls the module from its main thread only (freeing values excepted, which touches
@@ -22,6 +24,8 @@ use crate::protocol::entry_arguments::EntryArguments;
 #[derive(Default)]
 pub struct Runtime {
     fingerprinter: RefCell<Fingerprinter>,
+    /// None where it is switched off.
+    memo: RefCell<Option<Memo<Resolved>>>,
     origins: RefCell<Origins>,
     era: Cell<Era>,
     rules: RefCell<Rules>,
@@ -37,6 +41,15 @@ pub struct Runtime {
     pub roster: RefCell<Roster>,
 }
 
+/// What namespace, operation and params lead to, under the rules in force.
+#[derive(Clone)]
+pub struct Resolved {
+    pub fingerprint: Fingerprint,
+    /// The key of the entry.
+    pub key: OwnedString,
+    pub policy: Rc<Policy>,
+}
+
 thread_local! {
     static RUNTIME: Runtime = Runtime::default();
 }
@@ -47,9 +60,36 @@ pub fn with<T>(body: impl FnOnce(&Runtime) -> T) -> T {
 }
 
 impl Runtime {
-    /// The address that a client's arguments name, under a policy.
-    pub fn resolve<'a>(&self, entry: &EntryArguments<'a>, policy: &Policy) -> Result<Address<'a>, Refusal> {
-        entry.resolve(&mut self.fingerprinter.borrow_mut(), policy)
+    /// What a client's arguments lead to; a refusal is worked out anew each time.
+    ///
+    /// The server is called meanwhile, but only to make, keep and release strings, which calls nobody back.
+    pub fn resolve(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
+        let mut memo = self.memo.borrow_mut();
+        let (Some(memo), Some(json)) = (memo.as_mut(), entry.json()) else { return self.work_out(entry) };
+        let spelling = memo.spelling(entry.namespace, entry.operation, json);
+        if let Some(resolved) = memo.find(spelling) {
+            return Ok(resolved.clone());
+        }
+        let resolved = self.work_out(entry)?;
+        memo.remember(spelling, || resolved.clone());
+        Ok(resolved)
+    }
+
+    fn work_out(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
+        let policy = self.policy(entry.namespace, entry.operation);
+        let fingerprint = entry.fingerprint(&mut self.fingerprinter.borrow_mut(), &policy)?;
+        let key = OwnedString::new(entry.address(fingerprint).key().as_bytes());
+        Ok(Resolved { fingerprint, key, policy })
+    }
+
+    /// Whether spellings are remembered (`cache.memo`).
+    pub fn has_memo(&self) -> bool {
+        self.memo.borrow().is_some()
+    }
+
+    /// Begins to remember spellings, with a secret of its own, or forgets them all.
+    pub fn set_memo(&self, on: bool) {
+        *self.memo.borrow_mut() = on.then(|| Memo::new(Secret(std::array::from_fn(|_| random_u64()))));
     }
 
     /// Canonical params for what a policy draws from them; none where the client named the entry by `fp:`.
@@ -77,15 +117,18 @@ impl Runtime {
         self.rules.borrow()
     }
 
-    /// Changes the rules; every policy is then resolved anew.
+    /// Changes the rules; every policy is then resolved anew, and so is every spelling.
     pub fn change_rules<T>(&self, change: impl FnOnce(&mut Rules) -> T) -> T {
         *self.policies.borrow_mut() = Policies::default();
+        if let Some(memo) = self.memo.borrow_mut().as_mut() {
+            memo.clear();
+        }
         change(&mut self.rules.borrow_mut())
     }
 
     /// What holds for an operation in a namespace. Resolved once, and again when rules change, so that a lookup
     /// costs the same however many rules there are.
-    pub fn policy(&self, namespace: NamespaceName<'_>, operation: OperationName<'_>) -> Rc<Policy> {
+    fn policy(&self, namespace: NamespaceName<'_>, operation: OperationName<'_>) -> Rc<Policy> {
         let rules = self.rules.borrow();
         let mut policies = self.policies.borrow_mut();
         if rules.is_empty() {

@@ -15,6 +15,7 @@ mod info;
 mod introspection;
 mod invalidate;
 mod load;
+mod memo;
 mod memory;
 mod merge;
 mod model;

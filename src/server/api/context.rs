@@ -177,14 +177,6 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Bytes that nobody can guess.
-    pub fn random_u64(self) -> u64 {
-        let mut bytes = [0u8; 8];
-        // SAFETY: the server fills exactly the bytes it is given.
-        unsafe { api!(RedisModule_GetRandomBytes(bytes.as_mut_ptr(), bytes.len())) };
-        u64::from_le_bytes(bytes)
-    }
-
     /// One field of `INFO`, as text.
     pub fn info_field(self, section: &std::ffi::CStr, field: &std::ffi::CStr) -> Option<String> {
         // SAFETY: the context is alive; the data is freed once, after the last use of what it owns.
@@ -235,6 +227,14 @@ impl<'a> Context<'a> {
     pub fn accepted(self, status: libc::c_int, what: &str) -> Result<(), String> {
         if is_ok(status) { Ok(()) } else { Err(format!("the server refused {what}")) }
     }
+}
+
+/// Bits that nobody can guess.
+pub fn random_u64() -> u64 {
+    let mut bytes = [0u8; 8];
+    // SAFETY: the server fills exactly the bytes it is given.
+    unsafe { api!(RedisModule_GetRandomBytes(bytes.as_mut_ptr(), bytes.len())) };
+    u64::from_le_bytes(bytes)
 }
 
 fn length(length: usize) -> libc::c_long {

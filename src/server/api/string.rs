@@ -53,6 +53,15 @@ impl OwnedString {
     }
 }
 
+/// Another handle of the same string: the server counts them.
+impl Clone for OwnedString {
+    fn clone(&self) -> Self {
+        // SAFETY: the string is alive. Without a context the new reference is ours to free.
+        unsafe { api!(RedisModule_RetainString(std::ptr::null_mut(), self.0.as_ptr())) }
+        OwnedString(self.0)
+    }
+}
+
 impl Drop for OwnedString {
     fn drop(&mut self) {
         // SAFETY: made without a context, freed once.

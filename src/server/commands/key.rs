@@ -1,5 +1,6 @@
 //! `CACHE.RESULT KEY`
 
+use super::super::runtime;
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
 use crate::protocol::entry_arguments::EntryArguments;
@@ -13,9 +14,9 @@ impl Handler for Key {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let (address, _) =
-            call.resolve(&EntryArguments::alone(&Self::COMMAND, call.arguments, &call.limits)?)?;
-        call.reply(&Reply::bulk(address.key().as_bytes()));
+        let entry = EntryArguments::alone(&Self::COMMAND, call.arguments, &call.limits)?;
+        let resolved = runtime::with(|runtime| runtime.resolve(&entry))?;
+        call.reply(&Reply::bulk(resolved.key.borrow().bytes()));
         Ok(())
     }
 }

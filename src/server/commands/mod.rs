@@ -12,8 +12,6 @@ mod merge;
 mod policy;
 mod set;
 
-use std::rc::Rc;
-
 use libc::c_int;
 use redis_module::raw;
 
@@ -29,7 +27,6 @@ use crate::core::policy::Policy;
 use crate::core::policy::templates::needs_params;
 use crate::core::refusal::Refusal;
 use crate::core::set::Subject;
-use crate::core::state::Address;
 use crate::protocol::commands::COMMANDS;
 use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
@@ -69,14 +66,6 @@ impl<'a> Call<'a> {
         self.key.ok_or_else(crate::protocol::entry_arguments::too_few)
     }
 
-    /// The address that a client names, and the policy for it.
-    fn resolve(&self, entry: &EntryArguments<'a>) -> Result<(Address<'a>, Rc<Policy>), Refusal> {
-        runtime::with(|runtime| {
-            let policy = runtime.policy(entry.namespace, entry.operation);
-            Ok((runtime.resolve(entry, &policy)?, policy))
-        })
-    }
-
     /// Canonical params where the rules draw tags from them.
     fn params_for_rules(
         &self,
@@ -99,8 +88,11 @@ impl<'a> Call<'a> {
         (subject, Terms { policy: &found.policy, limits: &self.limits, now: self.now })
     }
 
+    /// What stands at the address that a client names.
     fn look(&self, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
-        Found::look(self.context, self.namespace()?, self.resolve(entry)?, self.now)
+        let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
+        let address = entry.address(resolved.fingerprint);
+        Found::look(self.context, self.namespace()?, (address, resolved), self.now)
     }
 }
 
