@@ -101,7 +101,7 @@ impl<T> Memo<T> {
         let Some(Set { spellings, values }) = self.sets.get_mut(index(spelling)) else { return };
         let place = values.iter().position(Option::is_none).or_else(|| {
             self.newcomers = self.newcomers.wrapping_add(1);
-            let is_taken = self.newcomers % (RELUCTANCE + 1) == 0;
+            let is_taken = self.newcomers.is_multiple_of(RELUCTANCE + 1);
             is_taken.then_some(self.newcomers / (RELUCTANCE + 1) % WAYS)
         });
         let Some(place) = place else { return };
