@@ -91,6 +91,7 @@ unsafe extern "C" fn on_persistence(
                 _,
             ) => rules::begin_rewrite(),
             (raw::REDISMODULE_SUBEVENT_PERSISTENCE_ENDED, Some(context)) => rules::end_rewrite(context),
+            (raw::REDISMODULE_SUBEVENT_PERSISTENCE_FAILED, _) => rules::abandon_rewrite(),
             _ => {}
         }
     });

@@ -62,6 +62,11 @@ pub fn begin_rewrite() {
     REWRITE.set(Rewrite::Begun);
 }
 
+/// Nothing came of it.
+pub fn abandon_rewrite() {
+    REWRITE.set(Rewrite::None);
+}
+
 /// Writes the rules into an append-only file that is being rewritten without preamble, the first time it is called.
 pub fn emit_once(io: Io) {
     if REWRITE.replace(Rewrite::HasRules) == Rewrite::HasRules {

@@ -79,6 +79,8 @@ fn namespaces_that_come_and_go_leave_nothing_behind() {
     // The memo keeps what it may, whoever asks.
     let server = Launch::new().line("cache.memo no").start();
     let mut client = server.client();
+    // It remembers many names, though not ever more of them.
+    call!(client, "CONFIG", "SET", "cache.memo", "no");
     let script = "
         for n = 1, tonumber(ARGV[1]) do
             local ns = ARGV[2] .. (n % tonumber(ARGV[3]))

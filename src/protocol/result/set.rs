@@ -35,11 +35,12 @@ pub const COMMAND: Command = Command {
     ],
     reply: "OK; nil where NX or XX forbids; FENCED where SINCE does.",
     details: &[
-        "Without an expiry option the entry is fresh for an hour. EX and PX count from now; EXAT and PXAT are \
-         instants (one that is past stores nothing and invalidates what was there); KEEPTTL keeps the instant, and \
-         without GRACE also the grace, of the entry that is replaced; PERSIST is for ever. For GRACE more \
-         milliseconds the entry is stale: served only to those who ask for stale values. The Redis expiry of its \
-         key is TTL and grace together.",
+        "Without an expiry option the entry is fresh as long as the rules of [Policies](../policies.md) say, an hour \
+         where they say nothing; they may also add tags, and bound any expiry by an instant in the result. EX and PX \
+         count from now; EXAT and PXAT are instants (one that is past stores nothing and invalidates what was there); \
+         KEEPTTL keeps the instant, and without GRACE also the grace, of the entry that is replaced; PERSIST is for \
+         ever. For GRACE more milliseconds the entry is stale: served only to those who ask for stale values. The \
+         Redis expiry of its key is TTL and grace together.",
         "TAGS, TOOK (what the result took to compute) and WEIGHT (bytes elsewhere that the entry stands for) are \
          kept with the entry and shown by INFO.",
         "SINCE guards what was computed from data that may have changed meanwhile: take a stamp with `CACHE.CLOCK` \
