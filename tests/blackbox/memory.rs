@@ -104,7 +104,7 @@ fn namespaces_that_come_and_go_leave_nothing_behind() {
 #[test]
 fn idle_namespaces_are_not_evicted_before_entries() {
     for policy in ["allkeys-lru", "allkeys-lfu"] {
-        let server = Launch::new().line(&format!("maxmemory-policy {policy}")).start();
+        let server = Launch::new().line(format!("maxmemory-policy {policy}")).start();
         let mut client = server.client();
         for n in 0..100 {
             cache!(client, "SET", format!("idle-{n}"), "op", "{}", "r");
