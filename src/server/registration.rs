@@ -6,8 +6,8 @@ use std::ptr;
 use libc::c_int;
 use redis_module::raw;
 
-use super::api::api;
 use super::api::context::Context;
+use super::api::{NEWER, api};
 use super::commands::{Callback, handlers};
 use crate::protocol::commands::CONTAINERS;
 use crate::protocol::table::{Argument, Command, KeyUse, Kind};
@@ -90,11 +90,10 @@ fn find(context: Context<'_>, name: &str) -> Result<*mut raw::RedisModuleCommand
 
 /// Categories where the server has them for modules (7.2); before, commands are named one by one in ACLs.
 fn categorise(context: Context<'_>, command: &Command) -> Result<(), String> {
-    // SAFETY: the function takes a handle of the server's and a string that it reads.
-    let Some(set_categories) = (unsafe { raw::RedisModule_SetCommandACLCategories }) else { return Ok(()) };
+    let Some(set_categories) = NEWER.set_command_acl_categories else { return Ok(()) };
     let categories = c_string(&command.categories().join(" "))?;
     let handle = find(context, &command.full_name())?;
-    // SAFETY: as above.
+    // SAFETY: the function takes a handle of the server's and a string that it reads.
     context.accepted(unsafe { set_categories(handle, categories.as_ptr()) }, "ACL categories")
 }
 

@@ -20,7 +20,8 @@ fn the_module_is_listed() {
     let mut client = server.client();
     let modules = call!(client, "MODULE", "LIST");
     let names: Vec<String> = modules.array().iter().map(|module| module.field("name").text()).collect();
-    assert_eq!(names, ["cache"]);
+    // Newer servers list parts of their own as modules.
+    assert!(names.contains(&"cache".to_owned()), "{names:?}");
     // It cannot go while its types may be in use, and an attempt does no harm.
     assert!(call!(client, "MODULE", "UNLOAD", "cache").is_error());
     server.assert_alive();

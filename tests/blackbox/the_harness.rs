@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::harness::{
     AofBase, Client, Launch, ReplicationStream, Server, Value, assert_same_digests, digests, fingerprint_of,
-    nil, ok, wait_for_aof_rewrite, wait_for_replica_in_sync, wait_until,
+    is_snapshot, nil, ok, wait_for_aof_rewrite, wait_for_replica_in_sync, wait_until,
 };
 use crate::{args, call};
 
@@ -97,7 +97,7 @@ fn a_kill_keeps_what_was_appended() {
         server.kill_and_restart();
         assert_same_digests("after a kill", &before, &digests(&server));
         wait_for_aof_rewrite(&server);
-        let rdb = fs::read(server.aof_base().unwrap()).unwrap().starts_with(b"REDIS");
+        let rdb = is_snapshot(&fs::read(server.aof_base().unwrap()).unwrap());
         assert_eq!(rdb, base == AofBase::Rdb);
         server.kill_and_restart();
         assert_same_digests("after a rewrite and a kill", &before, &digests(&server));

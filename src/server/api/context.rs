@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use redis_module::raw;
 
 use super::string::{BorrowedString, OwnedString};
-use super::{api, is_ok};
+use super::{NEWER, api, is_ok};
 use crate::core::instant::Instant;
 use crate::protocol::reply::Reply;
 
@@ -38,10 +38,10 @@ impl<'a> Context<'a> {
         self.context.as_ptr()
     }
 
-    /// The time, to be read once a command. In a script or transaction it stands still where the server's does.
+    /// The time, to be read once a command. In a script or transaction it stands still as the server's does, except
+    /// on 7.0, which tells modules the time of day only.
     pub fn now(self) -> Instant {
-        // SAFETY: set once, by the import; absent from 7.0.
-        let ms = match unsafe { raw::RedisModule_CachedMicroseconds } {
+        let ms = match NEWER.cached_microseconds {
             // SAFETY: takes nothing.
             Some(cached_microseconds) => unsafe { cached_microseconds() / 1000 },
             // SAFETY: takes nothing.

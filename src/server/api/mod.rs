@@ -4,6 +4,9 @@
 //! has (Redis 7.0 and later, Valkey) are listed in [`missing`] and checked once; a call of another must
 //! look whether it is there.
 
+use lazy_static::lazy_static;
+use redis_module::raw;
+
 pub mod context;
 pub mod io;
 pub mod key;
@@ -43,4 +46,23 @@ pub fn missing() -> Option<&'static str> {
 /// What a function of the API returns where it did what was asked.
 pub fn is_ok(status: libc::c_int) -> bool {
     status as isize == redis_module::raw::REDISMODULE_OK
+}
+
+/// Functions that only newer servers have.
+pub struct Newer {
+    /// Redis 7.2.
+    pub cached_microseconds: Option<unsafe extern "C" fn() -> raw::ustime_t>,
+    /// Redis 7.2.
+    pub set_command_acl_categories:
+        Option<unsafe extern "C" fn(*mut raw::RedisModuleCommand, *const libc::c_char) -> libc::c_int>,
+}
+
+lazy_static! {
+    /// Looked up once, at the first use after the import.
+    pub static ref NEWER: Newer = Newer {
+        // SAFETY: set once, by the import, which came before anything that asks.
+        cached_microseconds: unsafe { raw::RedisModule_CachedMicroseconds },
+        // SAFETY: as above.
+        set_command_acl_categories: unsafe { raw::RedisModule_SetCommandACLCategories },
+    };
 }

@@ -18,6 +18,11 @@ pub enum AofBase {
     Commands,
 }
 
+/// Whether a file is a snapshot: that of Redis, or of Valkey, which has a name of its own since 9.
+pub fn is_snapshot(file: &[u8]) -> bool {
+    [&b"REDIS"[..], b"VALKEY"].iter().any(|name| file.starts_with(name))
+}
+
 impl AofBase {
     /// Both, for tests that must hold for each.
     pub const BOTH: [AofBase; 2] = [AofBase::Rdb, AofBase::Commands];

@@ -29,7 +29,7 @@ pub use client::Client;
 pub use digests::{assert_same_digests, digests};
 pub use entry::Entry;
 pub use fingerprint::{blake3_fingerprint_of, fingerprint_of};
-pub use launch::{AofBase, Launch};
+pub use launch::{AofBase, Launch, is_snapshot};
 pub use module_file::path as module_path;
 pub use random::Random;
 pub use replication_stream::ReplicationStream;
