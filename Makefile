@@ -36,8 +36,9 @@ test-pure: ## Run the tests of the pure layers, which need neither a server nor 
 	@scripts/install-missing gcc b3sum
 	cargo test $(PURE)
 
-test-server: prerequisites ## Run the tests that speak RESP to real servers
+test-server: prerequisites ## Run the tests of the server layer, most of which speak RESP to real servers
 	cargo build --lib --test blackbox
+	cargo test --lib server::
 	cargo test --test blackbox
 
 lint: prerequisites ## Check format, warnings, documentation and the rules between the layers
