@@ -28,3 +28,14 @@ pub fn install_panic_hook() {
         log::warning(&format!("a defect in the module was contained, please report it: {message}{place}"));
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_stops_here() {
+        assert_eq!(guarded(7, || 8), 8);
+        assert_eq!(guarded(7, || panic!("on purpose")), 7);
+    }
+}
