@@ -22,9 +22,11 @@ use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::{Incarnation, Origin};
 use crate::core::policy::Policy;
 use crate::core::refusal::{Code, Refusal, quoted};
+use crate::core::set::Decision;
 use crate::core::stamp::Stamp;
 use crate::core::state::{Address, State, Stored, Why};
 use crate::protocol::apply::{Effect, Placed};
+use crate::protocol::reply::Reply;
 
 /// A key that holds a value of one of our types, or nothing.
 struct TypedKey<'a> {
@@ -138,6 +140,24 @@ pub struct Found<'a> {
     now: Instant,
 }
 
+/// Why a write has no effect.
+#[derive(Debug, Clone, Copy)]
+pub enum Declined {
+    /// By NX or XX.
+    Forbidden,
+    /// By SINCE.
+    Fenced,
+}
+
+impl Declined {
+    pub fn reply(self) -> Reply<'static> {
+        match self {
+            Declined::Forbidden => Reply::Nil,
+            Declined::Fenced => Reply::FENCED,
+        }
+    }
+}
+
 /// The number that the next mutation of a namespace gets, and the life it is of.
 #[derive(Debug, Clone, Copy)]
 pub struct Next {
@@ -184,7 +204,7 @@ impl<'a> Found<'a> {
     }
 
     /// Whether a write that began at `since`, and brings these tags, may be stale by now.
-    pub fn has_overtaken(&self, since: &Stamp, tags: Tags<'_>) -> bool {
+    fn has_overtaken(&self, since: &Stamp, tags: Tags<'_>) -> bool {
         let (mark, operation) = (self.address.mark(), self.address.operation.as_str());
         let written = self
             .entry
@@ -222,6 +242,22 @@ impl<'a> Found<'a> {
         entry.encode(&mut record);
         let origin = Origin::new(self.address.namespace, incarnation, self.address.operation);
         Placed { key: self.key(), origin: Cow::Owned(origin), record: record.into() }
+    }
+
+    /// What becomes of a write that was decided here: its effect, or why it has none.
+    pub fn effect_of(
+        &self,
+        decision: &Decision<'_>,
+        since: Option<&Stamp>,
+        next: Next,
+    ) -> Result<Effect<'static>, Declined> {
+        let is_overtaken = since.is_some_and(|since| self.has_overtaken(since, decision.tags()));
+        match decision {
+            Decision::Forbidden => Err(Declined::Forbidden),
+            _ if is_overtaken => Err(Declined::Fenced),
+            Decision::Store(entry) => Ok(Effect::Set(self.place(next.incarnation, entry))),
+            Decision::Remove => Ok(self.invalidation(next, None)),
+        }
     }
 
     /// The effect of invalidating what is at this address.

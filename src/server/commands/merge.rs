@@ -4,8 +4,6 @@ use super::super::keyspace::mutate;
 use super::{Call, Handler};
 use crate::core::merge::{Decision, decide};
 use crate::core::refusal::Refusal;
-use crate::core::set;
-use crate::protocol::apply::Effect;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::merge::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -34,14 +32,12 @@ impl Handler for Merge {
             }
             Decision::Set(decision) => decision,
         };
-        let tags = decision.tags();
-        if since.is_some_and(|since| found.has_overtaken(&since, tags)) {
-            call.reply(&Reply::FENCED);
-            return Ok(());
-        }
-        let effect = match decision {
-            set::Decision::Store(entry) => Effect::Set(found.place(next.incarnation, &entry)),
-            set::Decision::Forbidden | set::Decision::Remove => found.invalidation(next, None),
+        let effect = match found.effect_of(&decision, since.as_ref(), next) {
+            Ok(effect) => effect,
+            Err(declined) => {
+                call.reply(&declined.reply());
+                return Ok(());
+            }
         };
         drop(found);
         mutate(call.context, call.namespace()?, &effect)?;

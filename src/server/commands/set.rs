@@ -3,8 +3,7 @@
 use super::super::keyspace::mutate;
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
-use crate::core::set::{Decision, decide};
-use crate::protocol::apply::Effect;
+use crate::core::set::decide;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::set::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -26,17 +25,12 @@ impl Handler for Set {
         let (subject, terms) = call.subject_and_terms(&found, params.as_deref());
         let (state, next) = (found.state(), found.next(call.context)?);
         let decision = decide(&request.write, &subject, &state, next.version, &terms, &mut joined_tags)?;
-        if request.since.is_some_and(|since| found.has_overtaken(&since, decision.tags())) {
-            call.reply(&Reply::FENCED);
-            return Ok(());
-        }
-        let effect = match decision {
-            Decision::Forbidden => {
-                call.reply(&Reply::Nil);
+        let effect = match found.effect_of(&decision, request.since.as_ref(), next) {
+            Ok(effect) => effect,
+            Err(declined) => {
+                call.reply(&declined.reply());
                 return Ok(());
             }
-            Decision::Store(entry) => Effect::Set(found.place(next.incarnation, &entry)),
-            Decision::Remove => found.invalidation(next, None),
         };
         drop(found);
         mutate(call.context, call.namespace()?, &effect)?;
