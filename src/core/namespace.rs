@@ -14,9 +14,13 @@ use super::recent::RecentInvalidations;
 use super::refusal::Refusal;
 use super::stamp::Stamp;
 
-/// What the first mutation after a promotion or a load adds to the clock, so that numbers which were lost
-/// with the old primary, or with the tail of a file, are never used twice.
+/// What the first mutation after a promotion or a load adds to the clock at least, so that numbers which were lost
+/// with the old primary, or with the tail of a file, are not used twice.
 const LEAP: u64 = 1 << 32;
+
+/// And at random up to so much more: what follows a leap may itself be lost, and the next one, from the same stored
+/// clock, must not come out at the same numbers.
+const LEAP_MORE: u64 = 1 << 36;
 
 /// Counts promotions and loads of this process: a namespace last mutated in an earlier era leaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,9 +96,9 @@ impl Namespace {
         self.clock
     }
 
-    /// The number that the next mutation gets; refused at the end of the numbers.
-    pub fn next_version(&self, era: Era) -> Result<u64, Refusal> {
-        let step = if self.era == Some(era) { 1 } else { LEAP };
+    /// The number that the next mutation gets; refused at the end of the numbers. `random` is drawn where it leaps.
+    pub fn next_version(&self, era: Era, random: impl FnOnce() -> u64) -> Result<u64, Refusal> {
+        let step = if self.era == Some(era) { 1 } else { LEAP.saturating_add(random() % LEAP_MORE) };
         self.clock.checked_add(step).filter(|&version| version <= MAX_INTEGER).ok_or_else(|| {
             Refusal::syntax("the clock of this namespace has come to its end; delete its key to start anew")
         })
@@ -154,7 +158,9 @@ impl Namespace {
     /// that was forgotten, it may have happened.
     pub fn has_overtaken(&self, since: &Stamp, mark: Mark, operation: &str, tags: Tags<'_>) -> bool {
         let later = |epoch: u64| epoch > since.clock;
+        // A stamp from ahead of the clock is of a history that was lost.
         since.incarnation != self.incarnation
+            || since.clock > self.clock
             || later(self.floor)
             || self.recent.may_hold(mark, since.clock)
             || self.operation_epochs.get(operation.as_bytes()).is_some_and(|&epoch| later(epoch))
@@ -277,32 +283,56 @@ mod tests {
     fn the_clock_starts_at_unix_microseconds_and_counts() {
         let mut namespace = made();
         assert_eq!(namespace.clock(), NOW.unix_ms() * 1000);
-        let version = namespace.next_version(ERA).expect("a version");
+        let version = namespace.next_version(ERA, || 0).expect("a version");
         assert_eq!(version, NOW.unix_ms() * 1000 + 1);
         namespace.wrote(Mark(1), version, Some(ERA));
-        assert_eq!(namespace.next_version(ERA), Ok(version + 1));
+        assert_eq!(namespace.next_version(ERA, || 0), Ok(version + 1));
     }
 
     #[test]
     fn the_first_mutation_of_an_era_leaps() {
         let mut namespace = made();
         let promoted = Era(4);
-        let version = namespace.next_version(promoted).expect("a version");
+        let version = namespace.next_version(promoted, || 0).expect("a version");
         assert_eq!(version, namespace.clock() + LEAP);
         namespace.wrote(Mark(1), version, Some(promoted));
-        assert_eq!(namespace.next_version(promoted), Ok(version + 1));
+        assert_eq!(namespace.next_version(promoted, || 0), Ok(version + 1));
         namespace.wrote(Mark(1), version + 1, None);
-        assert_eq!(namespace.next_version(promoted), Ok(version + 1 + LEAP), "applied from another primary");
+        assert_eq!(
+            namespace.next_version(promoted, || 0),
+            Ok(version + 1 + LEAP),
+            "applied from another primary"
+        );
         let loaded = Namespace::decode(&namespace.encode()).expect("a namespace");
-        assert_eq!(loaded.next_version(promoted), Ok(version + 1 + LEAP), "loaded");
+        assert_eq!(loaded.next_version(promoted, || 0), Ok(version + 1 + LEAP), "loaded");
+    }
+
+    #[test]
+    fn two_leaps_from_one_clock_differ() {
+        let loaded = Namespace::decode(&made().encode()).expect("a namespace");
+        let [one, other] = [3, 5].map(|random| loaded.next_version(ERA, || random).expect("a version"));
+        assert_eq!(other - one, 2);
+        assert!(one > loaded.clock() + LEAP);
+        let most = loaded.next_version(ERA, || u64::MAX).expect("a version");
+        assert!(most < loaded.clock() + LEAP + LEAP_MORE);
+    }
+
+    #[test]
+    fn a_stamp_from_ahead_of_the_clock_is_overtaken() {
+        let namespace = made();
+        let name = NamespaceName::parse(b"n").expect("a namespace");
+        let stamp = |clock| Stamp::new(name, Incarnation(1), clock);
+        let overtaken = |clock| namespace.has_overtaken(&stamp(clock), Mark(1), "o", Tags::NONE);
+        assert!(!overtaken(namespace.clock()));
+        assert!(overtaken(namespace.clock() + 1));
     }
 
     #[test]
     fn the_end_of_the_numbers_is_an_error() {
         let mut namespace = made();
         namespace.wrote(Mark(1), MAX_INTEGER, Some(ERA));
-        assert!(namespace.next_version(ERA).is_err());
-        assert!(namespace.next_version(Era(9)).is_err());
+        assert!(namespace.next_version(ERA, || 0).is_err());
+        assert!(namespace.next_version(Era(9), || 0).is_err());
     }
 
     #[test]

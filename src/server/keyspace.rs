@@ -223,7 +223,7 @@ impl<'a> Found<'a> {
         match self.namespace.get() {
             Some(namespace) => Ok(Next {
                 incarnation: namespace.incarnation(),
-                version: namespace.next_version(runtime::with(|runtime| runtime.era()))?,
+                version: namespace.next_version(runtime::with(|runtime| runtime.era()), random_u64)?,
             }),
             None => Ok(Next {
                 incarnation: Incarnation(random_u64()),

@@ -102,7 +102,7 @@ fn rules_see_the_new_result() {
     assert_eq!(life(&mut client), 30_000);
     merge(&mut client, &[r#"{"status":"done"}"#]);
     assert_eq!(life(&mut client), 7 * 86_400_000);
-    assert!(tags(&mut client).contains(&"state:done".to_owned()));
+    assert_eq!(tags(&mut client), ["state:done"], "what was drawn from the old result is gone");
     call!(client, "CACHE.POLICY", "SET", "ns", "upload", "BYPASS", "yes");
     assert_eq!(merge(&mut client, &[r#"{"status":"done"}"#, "UPSERT"]), nil());
 }
@@ -115,6 +115,7 @@ fn what_is_wrong_is_refused_and_changes_nothing() {
     cache!(client, "SET", "ns", "text", "1", "no JSON");
     let before = digests(&server);
     let deep = format!("{}1{}", "[".repeat(129), "]".repeat(129));
+    let deep_pointer = "/0".repeat(129);
     let many: Vec<&str> = ["{}"].into_iter().chain(["INCR", "/m", "1"].repeat(65)).collect();
     for (words, word, named) in [
         (&["{"][..], "ERR", "patch"),
@@ -122,6 +123,8 @@ fn what_is_wrong_is_refused_and_changes_nothing() {
         (&["\u{1}"], "ERR", "patch"),
         (&[&deep], "ERR", "128"),
         (&["{}", "INCR", "n", "1"], "ERR", "'n'"),
+        (&["{}", "INCR", &deep_pointer, "1"], "ERR", "129 steps"),
+        (&["{}", "APPEND", &deep_pointer, "1"], "ERR", "129 steps"),
         (&["{}", "INCR", "/~2", "1"], "ERR", "'/~2'"),
         (&["{}", "INCR", "/n", "x"], "ERR", "'x'"),
         (&["{}", "INCR", "/n", ""], "ERR", "''"),
@@ -186,4 +189,20 @@ fn replicas_and_files_get_the_outcome() {
     wait_until("the replica agrees", || digests(&replica) == before);
     server.kill_and_restart();
     assert_same_digests("replayed", &before, &digests(&server));
+}
+
+#[test]
+fn a_result_as_deep_as_it_likes_is_changed_at_its_surface() {
+    let server = Server::start();
+    let mut client = server.client();
+    let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(150_000), "]".repeat(150_000));
+    ENTRY.call(&mut client, "SET", &[&deep]);
+    assert!(merge(&mut client, &[r#"{"a":1}"#, "INCR", "/n", "1"]).int() > 0);
+    let down = format!("/x{}", "/0".repeat(127));
+    assert!(merge(&mut client, &["{}", "INCR", &down, "1"]).is_error(), "no number stands there");
+    server.client().must(&["PING"]);
+    let surrogate = r#"{"keep":{"\ud800":1,"a":2}}"#;
+    ENTRY.call(&mut client, "SET", &[surrogate]);
+    assert!(merge(&mut client, &[r#"{"keep":{"b":1}}"#]).is_error(), "a name that is no text cannot be kept");
+    assert_eq!(get(&mut client), surrogate.into());
 }

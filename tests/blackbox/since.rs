@@ -138,3 +138,31 @@ fn a_stamp_outlives_restart_and_failover() {
         assert!(!stored(&mut client, "2", &since));
     }
 }
+
+#[test]
+fn a_stamp_of_a_lost_history_fences() {
+    // Without an append-only file a crash loses all since the snapshot, and the clock starts again from there.
+    let mut server = Server::start();
+    let mut client = server.client();
+    cache!(client, "SET", "ns", "op", "1", "v");
+    call!(client, "SAVE");
+    let mut seen: Vec<(String, i64)> = Vec::new();
+    for _ in 0..4 {
+        server.kill_and_restart();
+        let mut client = server.client();
+        if let Some((since, version)) = seen.last() {
+            cache!(client, "INVALIDATE", "ns", "op", "1");
+            assert!(!stored(&mut client, "1", since), "the stamp is of a history that was lost");
+            for _ in 0..5 {
+                let merged = cache!(client, "MERGE", "ns", "op", "7", "{}", "UPSERT").int();
+                assert_ne!(merged, *version, "a version of the lost history is used again");
+            }
+        }
+        cache!(client, "SET", "ns", "op", "2", "v");
+        let version = cache!(client, "MERGE", "ns", "op", "7", "{}", "UPSERT").int();
+        seen.push((stamp(&mut client), version));
+    }
+    let mut client = server.client();
+    let ahead = format!("{}ffffffffffffffff", &stamp(&mut client)[..37]);
+    assert!(!stored(&mut client, "3", &ahead), "nor can a stamp be from ahead");
+}

@@ -16,12 +16,15 @@ use crate::core::refusal::{Refusal, quoted};
 pub enum Document<'a> {
     /// A whole value as it is spelled, without white space around it.
     Text(&'a str),
-    /// A scalar that was computed.
+    /// A value that was spelled here: a sum, or an array with more elements.
     Made(String),
     /// Members in their order, no name twice.
-    Object(Vec<(String, Document<'a>)>),
+    Object(Vec<Member<'a>>),
     Array(Vec<Document<'a>>),
 }
+
+/// A member of an object: its name and its value.
+type Member<'a> = (String, Document<'a>);
 
 const NULL: Document<'static> = Document::Text("null");
 
@@ -33,25 +36,34 @@ impl<'a> Document<'a> {
         Some(Document::Text(value.get()))
     }
 
-    /// Opens an object, so that its members can be changed; whether it is one.
-    fn open_object(&mut self) -> Option<&mut Vec<(String, Document<'a>)>> {
-        if let Document::Text(text) = self
-            && let Some(members) = members(text)
-        {
+    /// Opens an object, so that its members can be changed; none where it is not one.
+    fn open_object(&mut self) -> Result<Option<&mut Vec<Member<'a>>>, Refusal> {
+        let opened = match self {
+            Document::Text(text) => members(text)?,
+            Document::Made(text) => members(text)?
+                .map(|members| members.into_iter().map(|(name, value)| (name, value.into_made())).collect()),
+            _ => None,
+        };
+        if let Some(members) = opened {
             *self = Document::Object(members);
         }
         match self {
-            Document::Object(members) => Some(members),
-            _ => None,
+            Document::Object(members) => Ok(Some(members)),
+            _ => Ok(None),
         }
     }
 
     /// Opens an array, likewise.
     fn open_array(&mut self) -> Option<&mut Vec<Document<'a>>> {
-        if let Document::Text(text) = self
-            && let Ok(elements) = serde_json::from_str::<Vec<&'a RawValue>>(text)
-        {
-            *self = Document::Array(elements.into_iter().map(|value| Document::Text(value.get())).collect());
+        let opened = match self {
+            Document::Text(text) => elements(text),
+            Document::Made(text) => {
+                elements(text).map(|elements| elements.into_iter().map(Document::into_made).collect())
+            }
+            _ => None,
+        };
+        if let Some(elements) = opened {
+            *self = Document::Array(elements);
         }
         match self {
             Document::Array(elements) => Some(elements),
@@ -59,42 +71,48 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// The same, of text that it owns.
+    fn into_made(self) -> Document<'static> {
+        Document::Made(self.into_text())
+    }
+
     /// Applies a merge patch (RFC 7396, section 2). As deep a recursion as the patch, whose depth is bounded.
-    pub fn patch(&mut self, patch: &'a str) {
-        let Some(changes) = members(patch) else {
+    pub fn patch(&mut self, patch: &'a str) -> Result<(), Refusal> {
+        let Some(changes) = members(patch)? else {
             *self = Document::Text(patch);
-            return;
+            return Ok(());
         };
-        if self.open_object().is_none() {
+        if changes.is_empty() && matches!(self, Document::Text(text) if text.starts_with('{')) {
+            return Ok(());
+        }
+        if self.open_object()?.is_none() {
             *self = Document::Object(Vec::new());
         }
-        let Some(object) = self.open_object() else { return };
-        let mut places: HashMap<String, usize> =
-            object.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+        let Some(object) = self.open_object()? else { return Ok(()) };
+        let mut places = Places::of(object, changes.len());
         let mut removed = HashSet::new();
         for (name, value) in changes {
             let Document::Text(value) = value else { continue };
-            let place = places.get(&name).copied();
+            let place = places.find(object, &name);
             if value == "null" {
                 removed.extend(place);
                 continue;
             }
-            let place = place.unwrap_or_else(|| {
-                places.insert(name.clone(), object.len());
-                object.push((name, NULL));
-                object.len().saturating_sub(1)
-            });
+            let place = place.unwrap_or_else(|| places.add(object, name));
             if let Some((_, member)) = object.get_mut(place) {
-                member.patch(value);
+                member.patch(value)?;
             }
         }
-        keep(object, |at| !removed.contains(&at));
+        if !removed.is_empty() {
+            keep(object, |at| !removed.contains(&at));
+        }
+        Ok(())
     }
 
     /// Adds to the number at a pointer; an absent member counts as 0.
     pub fn increment(&mut self, pointer: &Pointer, number: &Number) -> Result<(), Refusal> {
         let place = self.place(pointer)?;
-        let current = match place {
+        let current = match &place {
             Place::Absent(_) => Some(Number::Whole(0)),
             Place::There(value) => value.as_number(),
         };
@@ -102,23 +120,47 @@ impl<'a> Document<'a> {
             current.ok_or_else(|| refused(pointer, "does not lead to a number that INCR can add to"))?;
         let sum =
             current.plus(*number).ok_or_else(|| refused(pointer, "leads to a number that would overflow"))?;
-        *self.place(pointer)?.make() = Document::Made(sum.spelled());
+        *place.make() = Document::Made(sum.spelled());
         Ok(())
     }
 
     /// Adds an element to the array at a pointer; an absent member counts as an empty one.
     pub fn append(&mut self, pointer: &Pointer, value: &'a str) -> Result<(), Refusal> {
-        let place = match self.place(pointer)? {
+        let array = match self.place(pointer)? {
             Place::There(value) => value,
             Place::Absent(absent) => {
                 let made = absent.make();
-                *made = Document::Array(Vec::new());
+                *made = Document::Text("[]");
                 made
             }
         };
-        let array = place.open_array().ok_or_else(|| refused(pointer, "does not lead to an array"))?;
-        array.push(Document::Text(value));
-        Ok(())
+        array.push(value).ok_or_else(|| refused(pointer, "does not lead to an array"))
+    }
+
+    /// Adds an element to an array, which as long as it is text stays text; none where it is no array.
+    fn push(&mut self, value: &'a str) -> Option<()> {
+        if let Document::Text(text) = self
+            && text.starts_with('[')
+        {
+            *self = Document::Made((*text).to_owned());
+        }
+        match self {
+            Document::Made(text) if text.starts_with('[') => {
+                text.pop();
+                text.truncate(text.trim_end().len());
+                if text.len() > 1 {
+                    text.push(',');
+                }
+                text.push_str(value);
+                text.push(']');
+                Some(())
+            }
+            Document::Array(elements) => {
+                elements.push(Document::Text(value));
+                Some(())
+            }
+            _ => None,
+        }
     }
 
     /// Where a pointer leads: to a value, or to a member that its object lacks.
@@ -127,12 +169,12 @@ impl<'a> Document<'a> {
         let Some((last, parents)) = pointer.tokens().split_last() else { return Ok(Place::There(self)) };
         let mut parent = self;
         for token in parents {
-            parent = parent.child(token).ok_or_else(nowhere)?;
+            parent = parent.child(token)?.ok_or_else(nowhere)?;
         }
-        if parent.open_object().is_none() {
-            return parent.child(last).map(Place::There).ok_or_else(nowhere);
+        if parent.open_object()?.is_none() {
+            return parent.child(last)?.map(Place::There).ok_or_else(nowhere);
         }
-        let object = parent.open_object().ok_or_else(nowhere)?;
+        let object = parent.open_object()?.ok_or_else(nowhere)?;
         match object.iter().position(|(name, _)| **name == *last.name) {
             Some(at) => object.get_mut(at).map(|(_, value)| Place::There(value)).ok_or_else(nowhere),
             None => Ok(Place::Absent(Absent { object, name: last.name.to_string() })),
@@ -140,12 +182,14 @@ impl<'a> Document<'a> {
     }
 
     /// The member or element that a step leads to.
-    fn child(&mut self, token: &Token) -> Option<&mut Document<'a>> {
-        if self.open_object().is_some() {
-            let found = self.open_object()?.iter_mut().find(|(member, _)| **member == *token.name);
-            return found.map(|(_, value)| value);
+    fn child(&mut self, token: &Token) -> Result<Option<&mut Document<'a>>, Refusal> {
+        if self.open_object()?.is_some() {
+            let found = self
+                .open_object()?
+                .and_then(|object| object.iter_mut().find(|(name, _)| **name == *token.name));
+            return Ok(found.map(|(_, value)| value));
         }
-        self.open_array()?.get_mut(token.index?)
+        Ok(token.index.and_then(|index| self.open_array()?.get_mut(index)))
     }
 
     fn as_number(&self) -> Option<Number> {
@@ -201,7 +245,7 @@ enum Place<'d, 'a> {
 
 /// A member that its object lacks.
 struct Absent<'d, 'a> {
-    object: &'d mut Vec<(String, Document<'a>)>,
+    object: &'d mut Vec<Member<'a>>,
     name: String,
 }
 
@@ -228,19 +272,53 @@ fn refused(pointer: &Pointer, why: &str) -> Refusal {
     Refusal::syntax(format!("pointer {} {why}", quoted(pointer.as_str().as_bytes())))
 }
 
+/// The places of an object's members by their names: looked up in a table where there is much to look up.
+struct Places(Option<HashMap<String, usize>>);
+
+/// Up to so many members are looked for one by one.
+const FEW: usize = 16;
+
+impl Places {
+    fn of(object: &[Member<'_>], lookups: usize) -> Self {
+        let table = || object.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+        Places((lookups > FEW).then(table))
+    }
+
+    fn find(&self, object: &[Member<'_>], name: &str) -> Option<usize> {
+        match &self.0 {
+            Some(table) => table.get(name).copied(),
+            None => object.iter().position(|(member, _)| member == name),
+        }
+    }
+
+    /// Adds a member, null for now; its place.
+    fn add<'a>(&mut self, object: &mut Vec<Member<'a>>, name: String) -> usize {
+        let place = object.len();
+        if let Some(table) = &mut self.0 {
+            table.insert(name.clone(), place);
+        }
+        object.push((name, NULL));
+        place
+    }
+}
+
 /// The members of an object in their order, of those of one name the last; none where it is no object.
-fn members(text: &str) -> Option<Vec<(String, Document<'_>)>> {
+///
+/// # Errors
+///
+/// A name with an escape that is no character (a lone surrogate) is JSON, but no text that can be kept.
+fn members(text: &str) -> Result<Option<Vec<Member<'_>>>, Refusal> {
     struct Members;
 
     impl<'de> Visitor<'de> for Members {
-        type Value = Vec<(String, Document<'de>)>;
+        type Value = Vec<Member<'de>>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an object")
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut members: Vec<(String, Document<'de>)> = Vec::new();
+            let mut members: Vec<Member<'de>> = Vec::new();
             while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
                 members.push((name, Document::Text(value.get())));
             }
@@ -249,15 +327,24 @@ fn members(text: &str) -> Option<Vec<(String, Document<'_>)>> {
     }
 
     if !text.starts_with('{') {
-        return None;
+        return Ok(None);
     }
-    let mut members = serde_json::Deserializer::from_str(text).deserialize_map(Members).ok()?;
+    let read = serde_json::Deserializer::from_str(text).deserialize_map(Members);
+    let mut members = read.map_err(|_| {
+        Refusal::syntax("the result that is there has a member name that is no text: MERGE cannot keep it")
+    })?;
     keep_last_of_each_name(&mut members);
-    Some(members)
+    Ok(Some(members))
+}
+
+/// The elements of an array; none where it is not one.
+fn elements(text: &str) -> Option<Vec<Document<'_>>> {
+    let elements: Vec<&RawValue> = text.starts_with('[').then(|| serde_json::from_str(text).ok())??;
+    Some(elements.into_iter().map(|value| Document::Text(value.get())).collect())
 }
 
 /// Of members of one name every reader of JSON that we know takes the last.
-fn keep_last_of_each_name(members: &mut Vec<(String, Document<'_>)>) {
+fn keep_last_of_each_name(members: &mut Vec<Member<'_>>) {
     let last: HashMap<&str, usize> =
         members.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
     if last.len() < members.len() {
@@ -267,7 +354,7 @@ fn keep_last_of_each_name(members: &mut Vec<(String, Document<'_>)>) {
 }
 
 /// Keeps the members at the places that are wanted.
-fn keep(members: &mut Vec<(String, Document<'_>)>, wanted: impl Fn(usize) -> bool) {
+fn keep(members: &mut Vec<Member<'_>>, wanted: impl Fn(usize) -> bool) {
     let mut places = 0usize..;
     members.retain(|_| places.next().is_some_and(&wanted));
 }

@@ -1,14 +1,15 @@
 //! MERGE: changing parts of a result that is JSON, in the server, so that no two writers lose each other's change.
 //!
 //! First a merge patch (RFC 7396), then increments, then appends. What a change does not touch keeps its spelling to
-//! the byte: large integers, spaces, the order of members.
+//! the byte: large integers, white space inside of values; and members keep their order.
 
 mod document;
 mod number;
 
-use super::entry::Tags;
+use super::entry::{Entry, Tags};
 use super::lifetime::Terms;
 use super::pointer::Pointer;
+use super::policy::templates;
 use super::refusal::Refusal;
 use super::set::{self, Subject, Write};
 use super::state::State;
@@ -38,6 +39,14 @@ pub struct Merge<'a> {
     pub tags: Option<Tags<'a>>,
 }
 
+/// What a decision writes, and borrows from then on.
+#[derive(Debug)]
+pub struct Buffers<'a> {
+    pub result: &'a mut Vec<u8>,
+    pub kept_tags: &'a mut Vec<u8>,
+    pub tags: &'a mut Vec<u8>,
+}
+
 /// What MERGE does.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision<'a> {
@@ -46,7 +55,7 @@ pub enum Decision<'a> {
     Set(set::Decision<'a>),
 }
 
-/// Decides a MERGE, which would get `version`. The new result is written into `result`, its tags into `tag_block`.
+/// Decides a MERGE, which would get `version`. What the outcome borrows is written into `buffers`.
 ///
 /// # Errors
 ///
@@ -58,8 +67,9 @@ pub fn decide<'a>(
     state: &'a State<'a>,
     version: u64,
     terms: &Terms<'_>,
-    (result, tag_block): (&'a mut Vec<u8>, &'a mut Vec<u8>),
+    buffers: Buffers<'a>,
 ) -> Result<Decision<'a>, Refusal> {
+    let Buffers { result, kept_tags, tags } = buffers;
     let present = state.served(false).map(|stored| &stored.entry);
     let differs =
         merge.if_version.is_some_and(|expected| expected != present.map_or(0, |entry| entry.version));
@@ -73,19 +83,40 @@ pub fn decide<'a>(
     terms.limits.check_result(result)?;
     let write = Write {
         result,
-        tags: merge.tags.or(present.map(|entry| entry.tags)).unwrap_or(Tags::NONE),
+        tags: match (merge.tags, present) {
+            (Some(given), _) => given,
+            (None, Some(entry)) => own_tags(entry, subject, terms, kept_tags),
+            (None, None) => Tags::NONE,
+        },
         took_ms: merge.write.took_ms.or(present.and_then(|entry| entry.took_ms)),
         weight: merge.write.weight.or(present.and_then(|entry| entry.weight)),
         ..merge.write
     };
-    set::decide(&write, subject, state, version, terms, tag_block).map(Decision::Set)
+    set::decide(&write, subject, state, version, terms, tags).map(Decision::Set)
+}
+
+/// The tags of an entry but for those that the rules draw from its result, which they will draw anew.
+fn own_tags<'a>(
+    entry: &Entry<'a>,
+    subject: &Subject<'_>,
+    terms: &Terms<'_>,
+    block: &'a mut Vec<u8>,
+) -> Tags<'a> {
+    let rules = &terms.policy.tags;
+    if rules.is_empty() || entry.tags.is_empty() {
+        return entry.tags;
+    }
+    let mut drawn = Vec::new();
+    templates::tags(rules, subject.params, entry.result, &mut drawn);
+    let own: Vec<&[u8]> = entry.tags.iter().filter(|tag| !drawn.iter().any(|drawn| drawn == tag)).collect();
+    Tags::from_list(&own, block)
 }
 
 /// The JSON text that a change makes of another.
 fn changed(json: &[u8], change: &Change<'_>) -> Result<Vec<u8>, Refusal> {
     let mut document = Document::parse(json)
         .ok_or_else(|| Refusal::syntax("the result that is there is not JSON: MERGE changes JSON only"))?;
-    document.patch(change.patch);
+    document.patch(change.patch)?;
     for (pointer, number) in &change.increments {
         document.increment(pointer, number)?;
     }
@@ -165,6 +196,8 @@ mod tests {
             (r#"{"n":1}"#, &[("/n", "1"), ("/n", "0.25")], &[], r#"{"n":2.25}"#),
             (r#"{"l":[1,{"n":1}]}"#, &[("/l/1/n", "1")], &[], r#"{"l":[1,{"n":2}]}"#),
             ("{}", &[], &[("/l", r#"{"a":1}"#), ("/l", "2")], r#"{"l":[{"a":1},2]}"#),
+            (r#"{"l":[ ]}"#, &[], &[("/l", r#"{"a":[ 1 ]}"#), ("/l/0/a", "2")], r#"{"l":[{"a":[ 1,2]}]}"#),
+            (r#"{"l":[[0]]}"#, &[("/l/0/0", "1")], &[("/l/0", "2"), ("/l", "3")], r#"{"l":[[1,2],3]}"#),
             (r#"{"a/b":{"~":[]}}"#, &[], &[("/a~1b/~0", "0")], r#"{"a/b":{"~":[0]}}"#),
         ] {
             assert_eq!(done(json, &change("{}", increments, appends)).as_deref(), Ok(expected), "{json}");
@@ -175,6 +208,8 @@ mod tests {
     fn what_cannot_be_done_is_named() {
         for (json, increments, appends, named) in [
             ("no JSON", &[][..], &[][..], "not JSON"),
+            (r#"{"\ud800":1,"a":2}"#, &[("/a", "1")], &[], "no text"),
+            (r#"{"keep":{"\ud800":1}}"#, &[], &[("/keep/a", "1")], "no text"),
             (r#"{"n":"1"}"#, &[("/n", "1")], &[], "'/n'"),
             (r#"{"n":9223372036854775807}"#, &[("/n", "1")], &[], "'/n'"),
             (r#"{"n":1e308}"#, &[("/n", "1e308")], &[], "'/n'"),

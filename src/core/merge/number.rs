@@ -17,6 +17,9 @@ impl Number {
         if text.ends_with(char::is_whitespace) {
             return None;
         }
+        if text == "-0" {
+            return Some(Number::Whole(0));
+        }
         let is_whole = !text.contains(['.', 'e', 'E']);
         let number: serde_json::Number = serde_json::from_str(text).ok()?;
         match is_whole {
@@ -58,6 +61,7 @@ mod tests {
     fn numbers_are_those_of_json() {
         for (text, number) in [
             ("0", Some(Number::Whole(0))),
+            ("-0", Some(Number::Whole(0))),
             ("-9223372036854775808", Some(Number::Whole(i64::MIN))),
             ("9223372036854775808", None),
             ("1.0", Some(Number::Double(1.0))),

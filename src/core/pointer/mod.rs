@@ -56,6 +56,11 @@ impl Pointer {
         &self.text
     }
 
+    /// How many steps it takes.
+    pub fn steps(&self) -> usize {
+        self.tokens.len()
+    }
+
     /// The steps from the whole document on.
     pub(in crate::core) fn tokens(&self) -> &[Token] {
         &self.tokens

@@ -5,7 +5,7 @@ use super::super::options::Options;
 use super::super::table::{Argument, Command, Flag, KeyUse, Kind};
 use super::super::write_options::{EXPIRY, GRACE, SINCE, TAGS, TOOK, WEIGHT, since, write};
 use super::CONTAINER;
-use crate::core::canonical::Canonicalizer;
+use crate::core::canonical::{Canonicalizer, MAX_DEPTH};
 use crate::core::limits::{Limits, MAX_INTEGER};
 use crate::core::merge::{Change, Merge, Number};
 use crate::core::pointer::Pointer;
@@ -72,9 +72,9 @@ pub const COMMAND: Command = Command {
     details: &[
         "First the patch is merged, then come the increments, then the appends, each in the order given, at most 64 of \
          both. All happens or nothing: a pointer that leads nowhere, or to what is no number or no array, is an error. \
-         What is not touched keeps its spelling to the byte.",
+         Values that are not changed keep their spelling, large integers all their digits.",
         "The TTL starts anew as for SET, by the rules unless an option says otherwise (KEEPTTL keeps the old end). \
-         Tags, TOOK and WEIGHT are kept unless given.",
+         Tags, TOOK and WEIGHT are kept unless given; tags that rules draw from the result are drawn anew.",
         "The version in the reply makes optimistic updates: give it to IFVERSION of the next MERGE. \
          `UPSERT IFVERSION 0` only creates.",
     ],
@@ -146,12 +146,21 @@ fn change<'a>(patch: &'a [u8], options: &Options<'a>, limits: &Limits) -> Result
 }
 
 fn pointer(option: &str, text: &[u8]) -> Result<Pointer, Refusal> {
-    Pointer::parse(text).map_err(|why| {
-        let shown = quoted(text);
+    let shown = quoted(text);
+    let pointer = Pointer::parse(text).map_err(|why| {
         Refusal::syntax(format!(
             "the pointer {shown} of {option} {why}: a JSON Pointer (RFC 6901) is accepted"
         ))
-    })
+    })?;
+    // Each step opens a level of the result, and all that is in it is looked through.
+    if pointer.steps() > MAX_DEPTH {
+        let message = format!(
+            "the pointer {shown} of {option} has {} steps: at most {MAX_DEPTH} are accepted",
+            pointer.steps()
+        );
+        return Err(Refusal::syntax(message));
+    }
+    Ok(pointer)
 }
 
 /// A JSON text that is as strict as params must be, which also bounds its depth.

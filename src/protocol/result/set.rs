@@ -45,7 +45,8 @@ pub const COMMAND: Command = Command {
          kept with the entry and shown by INFO.",
         "SINCE guards what was computed from data that may have changed meanwhile: take a stamp with `CACHE.CLOCK` \
          before reading the data, and give it here. FENCED says that since the stamp the entry, its operation, one of \
-         these tags or the whole namespace was invalidated, or that the entry was written; nothing is stored then.",
+         these tags or the whole namespace was invalidated, or that the entry was written and still stands; nothing is \
+         stored then. A rule that changes the hashing in between (HASH, IGNORE) makes another entry of it.",
         "NX and XX, like KEEPTTL, see what GET sees: an entry in its grace is absent for them.",
     ],
     examples: &[

@@ -2,7 +2,7 @@
 
 use super::super::keyspace::mutate;
 use super::{Call, Handler};
-use crate::core::merge::{Decision, decide};
+use crate::core::merge::{Buffers, Decision, decide};
 use crate::core::refusal::Refusal;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::merge::{COMMAND, Request};
@@ -14,7 +14,7 @@ impl Handler for Merge {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let (mut tag_block, mut result, mut joined_tags) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut tag_block, mut result, mut kept_tags, mut tags] = [const { Vec::new() }; 4];
         let Request { entry, merge, since } = Request::parse(call.arguments, &call.limits, &mut tag_block)?;
         let found = call.look(&entry)?;
         if found.bypassed {
@@ -24,7 +24,7 @@ impl Handler for Merge {
         let params = call.params_for_rules(&entry, &found.policy)?;
         let (subject, terms) = call.subject_and_terms(&found, params.as_deref());
         let (state, next) = (found.state(), found.next(call.context)?);
-        let buffers = (&mut result, &mut joined_tags);
+        let buffers = Buffers { result: &mut result, kept_tags: &mut kept_tags, tags: &mut tags };
         let decision = match decide(&merge, &subject, &state, next.version, &terms, buffers)? {
             Decision::Nothing => {
                 call.reply(&Reply::Nil);
