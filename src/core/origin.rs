@@ -86,15 +86,15 @@ impl Default for Origins {
 }
 
 impl Origins {
-    /// The shared handle of an origin.
-    pub fn share(&mut self, origin: Origin) -> Arc<Origin> {
+    /// The shared handle of an origin, which is copied only where it is not known yet.
+    pub fn share(&mut self, origin: &Origin) -> Arc<Origin> {
         // The upper half of the hash: within a shard the lower one tells origins apart.
-        let shard = usize::try_from(self.hasher.hash_one(&origin) >> 32).unwrap_or(0) % SHARDS;
-        let Some(shard) = self.shards.get_mut(shard) else { return Arc::new(origin) };
-        if let Some(handle) = shard.get(&origin) {
+        let shard = usize::try_from(self.hasher.hash_one(origin) >> 32).unwrap_or(0) % SHARDS;
+        let Some(shard) = self.shards.get_mut(shard) else { return Arc::new(origin.clone()) };
+        if let Some(handle) = shard.get(origin) {
             return Arc::clone(handle);
         }
-        let handle = Arc::new(origin);
+        let handle = Arc::new(origin.clone());
         shard.insert(Arc::clone(&handle));
         handle
     }
@@ -160,29 +160,29 @@ mod tests {
     #[test]
     fn equal_origins_share_a_handle() {
         let mut origins = Origins::default();
-        let first = origins.share(origin("n", 1, "o"));
-        assert!(Arc::ptr_eq(&first, &origins.share(origin("n", 1, "o"))));
-        assert!(!Arc::ptr_eq(&first, &origins.share(origin("n", 2, "o"))));
+        let first = origins.share(&origin("n", 1, "o"));
+        assert!(Arc::ptr_eq(&first, &origins.share(&origin("n", 1, "o"))));
+        assert!(!Arc::ptr_eq(&first, &origins.share(&origin("n", 2, "o"))));
     }
 
     #[test]
     fn origins_that_nobody_uses_go() {
         let mut origins = Origins::default();
-        let kept = origins.share(origin("kept", 0, "o"));
+        let kept = origins.share(&origin("kept", 0, "o"));
         for incarnation in 0..10_000 {
-            origins.share(origin("n", incarnation, "o"));
+            origins.share(&origin("n", incarnation, "o"));
         }
         assert_eq!(origins.len(), 10_001);
         (0..10).for_each(|_| origins.sweep(1000));
         assert_eq!(origins.len(), 1);
-        assert!(Arc::ptr_eq(&kept, &origins.share(origin("kept", 0, "o"))));
+        assert!(Arc::ptr_eq(&kept, &origins.share(&origin("kept", 0, "o"))));
     }
 
     #[test]
     fn origins_spread_over_the_shards() {
         let mut origins = Origins::default();
         let _held: Vec<_> =
-            (0..25_600).map(|incarnation| origins.share(origin("n", incarnation, "o"))).collect();
+            (0..25_600).map(|incarnation| origins.share(&origin("n", incarnation, "o"))).collect();
         let largest = origins.shards.iter().map(HashSet::len).max();
         assert!(largest < Some(200), "{largest:?} of 25,600 in one of 256 shards");
     }

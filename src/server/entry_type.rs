@@ -175,7 +175,7 @@ fn load(io: Io, encoding_version: c_int) -> Option<StoredEntry> {
     let origin = Origin::decode(io.load()?.bytes())?;
     let record = io.load()?;
     Entry::decode_untrusted(record.bytes())?;
-    StoredEntry::new(runtime::with(|runtime| runtime.share(origin)), record.bytes())
+    StoredEntry::new(runtime::with(|runtime| runtime.share(&origin)), record.bytes())
 }
 
 /// Writes the entry as it is, under whatever key it is met; the server writes the expiry of the key itself.

@@ -115,7 +115,7 @@ impl<'a> EntryKey<'a> {
     }
 
     fn put(&mut self, placed: &Placed<'_>) {
-        let origin = runtime::with(|runtime| runtime.share(placed.origin.clone().into_owned()));
+        let origin = runtime::with(|runtime| runtime.share(&placed.origin));
         let Some(entry) = StoredEntry::new(origin, &placed.record) else { return };
         let value = entry.into_value();
         // SAFETY: a value of that type, given away.
@@ -163,6 +163,13 @@ impl Declined {
 pub struct Next {
     pub incarnation: Incarnation,
     pub version: u64,
+}
+
+impl Next {
+    /// What the mutation gets that makes a namespace.
+    fn of_new_namespace(context: Context<'_>) -> Self {
+        Next { incarnation: Incarnation(random_u64()), version: Namespace::first_version(context.unix_us()) }
+    }
 }
 
 impl<'a> Found<'a> {
@@ -225,10 +232,7 @@ impl<'a> Found<'a> {
                 incarnation: namespace.incarnation(),
                 version: namespace.next_version(runtime::with(|runtime| runtime.era()), random_u64)?,
             }),
-            None => Ok(Next {
-                incarnation: Incarnation(random_u64()),
-                version: Namespace::first_version(context.unix_us()),
-            }),
+            None => Ok(Next::of_new_namespace(context)),
         }
     }
 
@@ -284,17 +288,12 @@ impl Clock {
     /// Reads it; where there is no namespace, the one that a new one would begin with.
     pub fn read(context: Context<'_>, name: BorrowedString<'_>) -> Result<Self, Refusal> {
         let key = NamespaceKey::open(context, name, Mode::Read)?;
-        let made = match key.get() {
-            Some(namespace) => {
-                let (incarnation, clock) = (namespace.incarnation(), namespace.clock());
-                return Ok(Clock { incarnation, clock, made: None });
-            }
-            None => {
-                let incarnation = Incarnation(random_u64());
-                Namespace::starting_at(incarnation, Namespace::first_version(context.unix_us()))
-            }
-        };
-        Ok(Clock { incarnation: made.incarnation(), clock: made.clock(), made: Some(made) })
+        if let Some(namespace) = key.get() {
+            let (incarnation, clock) = (namespace.incarnation(), namespace.clock());
+            return Ok(Clock { incarnation, clock, made: None });
+        }
+        let Next { incarnation, version: clock } = Next::of_new_namespace(context);
+        Ok(Clock { incarnation, clock, made: Some(Namespace::starting_at(incarnation, clock)) })
     }
 }
 

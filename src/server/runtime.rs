@@ -98,7 +98,7 @@ impl Runtime {
     }
 
     /// The shared handle of an origin.
-    pub fn share(&self, origin: Origin) -> Arc<Origin> {
+    pub fn share(&self, origin: &Origin) -> Arc<Origin> {
         self.origins.borrow_mut().share(origin)
     }
 
