@@ -14,6 +14,8 @@ mod hostile_dumps;
 mod info;
 mod introspection;
 mod invalidate;
+mod lease_fetch;
+mod lease_tokens;
 mod load;
 mod memo;
 mod memory;
