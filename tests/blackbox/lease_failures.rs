@@ -95,7 +95,7 @@ fn a_message_is_bytes_of_any_kind() {
 fn a_negative_entry_is_absent_but_for_fetch() {
     let server = Server::start();
     let mut client = server.client();
-    let mut anew = |client: &mut Client| {
+    let anew = |client: &mut Client| {
         ENTRY.call(client, "INVALIDATE", &[""; 0]);
         fail(client, "no disk", &["PX", "60000"]);
     };

@@ -22,7 +22,7 @@ fn each_status_has_the_same_four_parts_in_both_protocols() {
     let server = Server::start();
     let mut other = server.client();
     for mut client in [server.client(), server.client().resp3()] {
-        let mut fetch = |client: &mut Client| ENTRY.call(client, "FETCH", &[""; 0]);
+        let fetch = |client: &mut Client| ENTRY.call(client, "FETCH", &[""; 0]);
         let lease = fetch(&mut client);
         let token = lease.array()[2].clone();
         assert!(token.text().starts_with("t1-"), "{lease:?}");

@@ -18,6 +18,7 @@ mod lease_events;
 mod lease_failures;
 mod lease_fencing;
 mod lease_fetch;
+mod lease_model;
 mod lease_survival;
 mod lease_tokens;
 mod lease_waiting;
