@@ -13,6 +13,9 @@ use super::{Cache, FRESH_S, Facts};
 /// How long a lease lasts unless it is renewed. So long do the others wait at most for somebody who vanished.
 const LEASE: Duration = Duration::from_secs(3);
 
+/// How long a failure is remembered. Those who follow a result between two commands would not hear of it otherwise.
+const FAILED: Duration = Duration::from_secs(10);
+
 /// The exclusive right to compute one result. Whoever has it computes, and renews it while it takes.
 pub struct Lease {
     token: String,
@@ -130,9 +133,16 @@ impl Cache {
         )
     }
 
-    /// Tells all who wait that there will be no result, and why.
+    /// Tells all who wait or follow that there will be no result, and why. Whoever asks a little later hears it too.
     pub fn fail(&mut self, lease: Lease, message: &str) -> Result<Standing, Box<dyn Error>> {
-        self.standing(cmd("CACHE.RESULT").arg("FAIL").arg(self.namespace).arg(lease.token).arg(message))
+        self.standing(
+            cmd("CACHE.RESULT")
+                .arg("FAIL")
+                .arg(self.namespace)
+                .arg(lease.token)
+                .arg(message)
+                .arg(("PX", millis(FAILED)?)),
+        )
     }
 
     fn standing(&mut self, command: &redis::Cmd) -> Result<Standing, Box<dyn Error>> {
