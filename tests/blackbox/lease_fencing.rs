@@ -331,3 +331,19 @@ fn a_fenced_fill_ends_the_lease_that_it_bears() {
     assert_eq!(next.status, "LEASE");
     assert_eq!(cache!(client, "FILL", "ns", next.token(), "r"), ok());
 }
+
+#[test]
+fn a_busy_namespace_fences_no_lease_that_is_held() {
+    let server = Server::start();
+    let mut client = server.client();
+    for with_namespace in [true, false] {
+        prepare(&mut client, with_namespace);
+        let token = ENTRY.lease(&mut client, "");
+        // More than a namespace remembers one by one; but who granted the lease knows that none of them was its.
+        let others: Vec<_> = (0..200).map(|n| args!["CACHE.RESULT", "INVALIDATE", "ns", "op", n]).collect();
+        client.pipeline(&others);
+        assert_eq!(ENTRY.fetch(&mut client, "").status, "BUSY");
+        assert_eq!(cache!(client, "RENEW", "ns", &token), ok());
+        assert_eq!(cache!(client, "FILL", "ns", &token, "r"), ok(), "{with_namespace}");
+    }
+}
