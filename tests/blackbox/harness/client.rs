@@ -76,8 +76,12 @@ impl Client {
     /// # Errors
     /// Those of the connection, its end among them.
     pub fn receive_within(&mut self, patience: Duration) -> io::Result<Option<Value>> {
-        self.stream.set_read_timeout(Some(patience))?;
+        // The kernel takes no time-out of zero, and rounds a short one up to its own tick.
+        let only_looks = patience.is_zero();
+        self.stream.set_nonblocking(only_looks)?;
+        self.stream.set_read_timeout(Some(if only_looks { PATIENCE } else { patience }))?;
         let looked = self.reader.fill_buf().map(|_| ());
+        self.stream.set_nonblocking(false)?;
         self.stream.set_read_timeout(Some(PATIENCE))?;
         match looked {
             Ok(()) => self.receive().map(Some),
