@@ -426,6 +426,26 @@ fn many_ask_and_one_computes() {
 }
 
 #[test]
+fn what_a_client_sent_behind_its_wait_is_done_after_it() {
+    let server = Server::start();
+    let mut client = server.client();
+    let token = ENTRY.lease(&mut client, "");
+    let mut waiter = Waiter::on(&server, &ENTRY, "BLOCK 0");
+    waiter.client().send(&ENTRY.fetching("BLOCK 0 NOSTALE")).unwrap();
+    waiter.client().send(&args!["CACHE.RESULT", "SET", "ns", "op", "1", "r"]).unwrap();
+    waiter.client().send(&ENTRY.fetching("BLOCK 30")).unwrap();
+    assert!(waiter.still_waits(&server));
+    assert_eq!(cache!(client, "GET", "ns", "op", "1"), nil());
+    cache!(client, "RELEASE", "ns", token);
+    let token = waiter.fetched().token();
+    assert!(waiter.still_waits(&server), "now for the lease that it got itself");
+    cache!(client, "FILL", "ns", token, "r");
+    assert_eq!(waiter.told(), "HIT r");
+    assert_eq!(waiter.answer(), ok());
+    assert_eq!(waiter.told(), "HIT r");
+}
+
+#[test]
 fn each_entry_and_each_database_has_its_own_queue() {
     let server = Server::start();
     let mut client = server.client();
