@@ -97,6 +97,7 @@ fn without_weight_it_is_what_was_reserved() {
     for (renewals, options, weight) in [
         (&["WEIGHT 700"][..], &[][..], 700.into()),
         (&["WEIGHT 700", "PROGRESS 1", "WEIGHT 900"], &[], 900.into()),
+        (&["WEIGHT 700", "PROGRESS 1", "LEASE 9000"], &[], 700.into()),
         (&["WEIGHT 700"], &["WEIGHT", "5"], 5.into()),
         (&["LEASE 9000"], &[], nil()),
     ] {

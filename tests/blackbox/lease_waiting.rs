@@ -1,6 +1,6 @@
 //! Waiters of FETCH BLOCK: who is woken by what, in which order, and with which answer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::harness::{Client, Entry, Fetched, Server, Waiter, fenced, nil, now_ms, ok, wait_until};
 use crate::{args, cache, call};
@@ -410,10 +410,13 @@ fn many_ask_and_one_computes() {
     let mut blocked = || control.info("clients", "blocked_clients").unwrap().parse::<usize>().unwrap();
     wait_until("all but one wait", || blocked() == CLIENTS - 1);
     let mut loaders = Vec::new();
-    for (nth, client) in clients.iter_mut().enumerate() {
-        let reply = client.receive_within(std::time::Duration::ZERO).unwrap();
-        loaders.extend(reply.map(|reply| (nth, Fetched::of(&reply))));
-    }
+    wait_until("one is told to compute", || {
+        for (nth, client) in clients.iter_mut().enumerate() {
+            let reply = client.receive_within(Duration::ZERO).unwrap();
+            loaders.extend(reply.map(|reply| (nth, Fetched::of(&reply))));
+        }
+        !loaders.is_empty()
+    });
     let [(loader, lease)] = loaders.as_slice() else { panic!("{} loaders", loaders.len()) };
     assert_eq!(cache!(clients[*loader], "FILL", "ns", lease.token(), "r"), ok());
     for (nth, client) in clients.iter_mut().enumerate() {
