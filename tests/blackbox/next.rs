@@ -230,6 +230,8 @@ fn whatever_takes_the_entry_away_wakes_who_follows() {
 fn the_end_of_an_entry_wakes_who_follows() {
     let server = Server::start();
     let mut client = server.client();
+    // Core takes expired keys away sooner or later; nobody waits for that.
+    client.must(&args!["DEBUG", "SET-ACTIVE-EXPIRE", 0]);
     for options in [&["PX", "120"][..], &["PX", "60", "GRACE", "60"]] {
         let start = now_ms();
         let version = ENTRY.call(&mut client, "MERGE", &[&["{}", "UPSERT"], options].concat()).int();
@@ -375,6 +377,12 @@ fn replicas_are_followed_alike() {
         assert_eq!(what, format!("0 {expected}"), "{words:?}");
         seen = version.parse().unwrap();
     }
+    // An entry's end is the same on both, whenever the primary gets to deleting it.
+    client.must(&args!["DEBUG", "SET-ACTIVE-EXPIRE", 0]);
+    let ends = ENTRY.call(&mut client, "MERGE", &["{}", "UPSERT", "PX", "150"]).int();
+    wait_for_replica_in_sync(&primary, &replica);
+    let told = now(&mut replica.client(), &format!("BLOCK 0 AFTER op {{}} {ends}"));
+    assert_eq!(told, "0 GONE nil 0");
     // A fill and a failure arrive as what they stored; progress is the primary's alone.
     let token = ENTRY.lease(&mut client, "");
     let mut waiter = follow(&replica, 0);
