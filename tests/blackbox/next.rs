@@ -381,8 +381,7 @@ fn replicas_are_followed_alike() {
     client.must(&args!["DEBUG", "SET-ACTIVE-EXPIRE", 0]);
     let ends = ENTRY.call(&mut client, "MERGE", &["{}", "UPSERT", "PX", "150"]).int();
     wait_for_replica_in_sync(&primary, &replica);
-    let told = now(&mut replica.client(), &format!("BLOCK 0 AFTER op {{}} {ends}"));
-    assert_eq!(told, "0 GONE nil 0");
+    assert_eq!(now(&mut replica.client(), &format!("BLOCK 0 AFTER op {{}} {ends}")), "0 GONE nil 0");
     // A fill and a failure arrive as what they stored; progress is the primary's alone.
     let token = ENTRY.lease(&mut client, "");
     let mut waiter = follow(&replica, 0);
