@@ -19,6 +19,7 @@ mod lease_failures;
 mod lease_fencing;
 mod lease_fetch;
 mod lease_model;
+mod lease_scopes;
 mod lease_survival;
 mod lease_tokens;
 mod lease_waiting;
