@@ -391,3 +391,93 @@ fn finish(client: &mut Client, random: &mut Random, lease: &Fetched) -> Value {
         _ => cache!(client, "FILL", "ns", token, "r", "PX", 1),
     }
 }
+
+/// Something that happens to an entry, its waiters or the whole server.
+#[track_caller]
+fn upheaval(client: &mut Client, random: &mut Random, tokens: &[String], waiting: &[i64]) {
+    let token = tokens.last().map_or("t1-", String::as_str);
+    let waiter = if waiting.is_empty() { 0 } else { *random.pick(waiting) };
+    let release = args!["CACHE.RESULT", "RELEASE", "ns", token];
+    let command = match random.below(16) {
+        0 | 1 => args!["CACHE.RESULT", "FILL", "ns", token, "r", "PX", 1],
+        2 => args!["CACHE.RESULT", "FAIL", "ns", token, "m"],
+        3 => args!["CACHE.RESULT", "FAIL", "ns", token, "m", "PX", 5],
+        4 => args!["CACHE.RESULT", "RENEW", "ns", token, "LEASE", 5, "PROGRESS", "1"],
+        5 => args!["CACHE.RESULT", "INVALIDATE", "ns", LIVE.operation, LIVE.params],
+        6 => args!["CACHE.RESULT", "SET", "ns", LIVE.operation, LIVE.params, "r", "PX", 2],
+        7 => args!["CACHE.INVALIDATE", "NAMESPACE", "ns"],
+        8 => args!["DEL", "ns"],
+        9 => args![*random.pick(&["FLUSHALL", "FLUSHDB"])],
+        10 => args!["SWAPDB", 0, 1],
+        11 => {
+            args!["CACHE.POLICY", "SET", "ns", "*", "BYPASS", *random.pick(&["yes", "no", "no", "no", "no"])]
+        }
+        12 => args!["CLIENT", "UNBLOCK", waiter, *random.pick(&["TIMEOUT", "ERROR"])],
+        13 => args!["CLIENT", "KILL", "ID", waiter],
+        _ => release.clone(),
+    };
+    if random.once_in(3) {
+        // At one stroke with a release, so that who is about to be served is met by it.
+        client.must(&["MULTI"]);
+        client.must(&release);
+        client.must(&command);
+        client.must(&["EXEC"]);
+    } else {
+        client.call(&command);
+    }
+}
+
+/// A client that waits without end, and its id.
+#[track_caller]
+fn one_more(server: &Server) -> (i64, Client) {
+    let mut waiter = server.client();
+    let id = call!(waiter, "CLIENT", "ID").int();
+    waiter.send(&LIVE.fetching("BLOCK 0 NOSTALE LEASE 30")).expect("the server reads");
+    (id, waiter)
+}
+
+/// Whatever becomes of holders and waiters, all others are answered by the next deadline.
+fn nobody_hangs(seed: u64) {
+    eprintln!("seed {seed}");
+    let mut server = Server::start();
+    let mut random = Random::seeded(seed);
+    let mut client = server.client();
+    let mut tokens: Vec<String> = Vec::new();
+    let mut waiters: Vec<(i64, Client)> = Vec::new();
+    for _ in 0..600 {
+        if waiters.len() < 12 {
+            waiters.push(one_more(&server));
+        }
+        let ids: Vec<i64> = waiters.iter().map(|(id, _)| *id).collect();
+        upheaval(&mut client, &mut random, &tokens, &ids);
+        waiters.retain_mut(|(_, waiter)| match waiter.receive_within(Duration::ZERO) {
+            Ok(None) => !random.once_in(40),
+            Ok(Some(reply)) if reply.is_error() => false,
+            Ok(Some(reply)) => {
+                tokens.extend(Fetched::of(&reply).token);
+                false
+            }
+            Err(_) => false,
+        });
+    }
+    assert!(tokens.len() > 30, "seed {seed}: {} leases, too little happened", tokens.len());
+    // Every lease is abandoned now, and each of those who wait gets its turn.
+    call!(client, "CACHE.POLICY", "SET", "ns", "*", "BYPASS", "no");
+    waiters.extend((0..8).map(|_| one_more(&server)));
+    let start = Instant::now();
+    for (_, waiter) in &mut waiters {
+        // An error is the end of a connection that was killed.
+        if let Ok(reply) = waiter.receive_within(Duration::from_secs(10)) {
+            assert!(reply.is_some(), "seed {seed}: a waiter hangs");
+        }
+    }
+    let most = Duration::from_millis(30 * 22) + Duration::from_secs(2);
+    assert!(start.elapsed() < most, "seed {seed}: it took {:?}", start.elapsed());
+    assert_eq!(client.info("clients", "blocked_clients").as_deref(), Some("0"));
+    server.assert_alive();
+}
+
+#[test]
+fn nobody_hangs_whatever_happens_around() {
+    (0..4).for_each(nobody_hangs);
+}

@@ -226,3 +226,25 @@ fn a_failover_takes_tokens_along_and_frees_waiters() {
     wait_for_replica_in_sync(&replica, &primary);
     assert_eq!(ENTRY.fetch(&mut client, "").told(), "HIT r", "served by the new replica");
 }
+
+#[test]
+fn of_two_that_another_server_granted_one_holds() {
+    for newer_first in [true, false] {
+        let mut server = Restart::Snapshot.start();
+        let mut client = server.client();
+        cache!(client, "SET", "ns", "op", "\"another\"", "r");
+        let older = ENTRY.lease(&mut client, "");
+        ENTRY.lapse(&mut client, &older);
+        let newer = ENTRY.lease(&mut client, "");
+        let mut client = Restart::Snapshot.restart(&mut server);
+        let (first, second) = if newer_first { (&newer, &older) } else { (&older, &newer) };
+        // Which of them overtook the other this server cannot know; that there is one holder it does.
+        assert_eq!(cache!(client, "RENEW", "ns", first, "LEASE", 60_000, "PROGRESS", "1"), ok());
+        for subcommand in ["RENEW", "RELEASE"] {
+            assert_eq!(cache!(client, subcommand, "ns", second), fenced(), "{subcommand}, {newer_first}");
+        }
+        assert_eq!(cache!(client, "FILL", "ns", second, "late"), fenced());
+        assert_eq!(ENTRY.fetch(&mut client, "").told(), "BUSY 1");
+        assert_eq!(cache!(client, "FILL", "ns", first, "r"), ok());
+    }
+}
