@@ -45,7 +45,7 @@ fn an_ordinary_client_may_not() {
 
 #[test]
 fn it_can_be_opened_and_closed_again() {
-    let server = Launch::new().line("cache.apply-from-clients yes").start();
+    let server = load::launch().line("cache.apply-from-clients yes").start();
     let mut client = server.client();
     let effects = effects(22);
     assert_eq!(client.call(&effects[0]), ok());
@@ -61,7 +61,7 @@ fn it_can_be_opened_and_closed_again() {
 
 #[test]
 fn an_append_only_file_can_be_piped_into_another_server() {
-    let source = Launch::new().append_only(AofBase::Commands).start();
+    let source = load::launch().append_only(AofBase::Commands).start();
     load::run(&source, 23);
     let commands = |file: Option<std::path::PathBuf>| fs::read(file.expect("there is a file")).unwrap();
     for rewritten in [false, true] {
@@ -69,7 +69,7 @@ fn an_append_only_file_can_be_piped_into_another_server() {
             crate::harness::wait_for_aof_rewrite(&source);
             load::run(&source, 24);
         }
-        let target = Launch::new().line("cache.apply-from-clients yes").start();
+        let target = load::launch().line("cache.apply-from-clients yes").start();
         let mut client = target.client();
         let mut file = commands(source.aof_base());
         file.extend(commands(source.aof_increment()));
