@@ -111,7 +111,7 @@ fn lasting(server: &Server) -> BTreeMap<String, String> {
 
 #[test]
 fn garbage_neither_kills_the_server_nor_parts_primary_and_replica() {
-    let launch = || Launch::new().line("cache.apply-from-clients yes").append_only(AofBase::Commands);
+    let launch = || load::launch().line("cache.apply-from-clients yes").append_only(AofBase::Commands);
     let mut primary = launch().start();
     let mut replica = Launch::new().replica_of(&primary).start();
     wait_for_replica_in_sync(&primary, &replica);
