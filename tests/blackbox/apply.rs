@@ -12,7 +12,7 @@ use crate::{args, cache, call, load};
 /// The effects of a mixed load, as a replica would get them.
 #[track_caller]
 fn effects(seed: u64) -> Vec<Vec<Vec<u8>>> {
-    let server = Server::start();
+    let server = load::launch().start();
     let mut stream = ReplicationStream::attach(&server);
     load::run(&server, seed);
     let mut commands = stream.commands();
