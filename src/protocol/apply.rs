@@ -41,7 +41,7 @@ pub const COMMAND: Command = Command {
             kind: Kind::Text,
             token: None,
             optional: false,
-            summary: "SET, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or NAMESPACE",
+            summary: "SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or NAMESPACE",
         },
         Argument {
             name: "part",
@@ -77,11 +77,41 @@ impl Placed<'_> {
     }
 }
 
+/// What wrote an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    Set,
+    Fill,
+    /// A failure is remembered.
+    Fail,
+    Merge,
+    Warm,
+}
+
+impl Cause {
+    const ALL: [Cause; 5] = [Cause::Set, Cause::Fill, Cause::Fail, Cause::Merge, Cause::Warm];
+
+    /// What its effect is called.
+    fn word(self) -> &'static str {
+        match self {
+            Cause::Set => "SET",
+            Cause::Fill => "FILL",
+            Cause::Fail => "FAIL",
+            Cause::Merge => "MERGE",
+            Cause::Warm => "WARM",
+        }
+    }
+
+    fn parse(word: &[u8]) -> Option<Self> {
+        Cause::ALL.into_iter().find(|cause| cause.word().as_bytes() == word)
+    }
+}
+
 /// What a mutation did.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect<'a> {
     /// An entry was written; the clock is its version.
-    Set(Placed<'a>),
+    Set(Cause, Placed<'a>),
     /// A single entry was invalidated; softly where it is left behind as a stale one.
     Invalidate {
         key: Cow<'a, [u8]>,
@@ -110,7 +140,7 @@ impl<'a> Effect<'a> {
             vec![word.as_bytes().into(), Cow::Borrowed(key), origin.encode().into(), Cow::Borrowed(record)]
         }
         match self {
-            Effect::Set(entry) => placed("SET", entry),
+            Effect::Set(cause, entry) => placed(cause.word(), entry),
             Effect::Entry(entry) => placed("ENTRY", entry),
             Effect::Namespace(namespace) => vec![b"NAMESPACE"[..].into(), namespace.encode().into()],
             Effect::Invalidate { key, incarnation, version, mark, left } => {
@@ -155,6 +185,9 @@ impl<'a> Effect<'a> {
     /// Reads an effect that is no list.
     fn parse_one(words: &[&'a [u8]]) -> Result<Self, Refusal> {
         let (name, parts) = words.split_first().ok_or_else(too_few)?;
+        if let (Some(cause), &[key, origin, record]) = (Cause::parse(name), parts) {
+            return Ok(Effect::Set(cause, placed(key, origin, record)?));
+        }
         match (*name, parts) {
             (b"REMOVE", &[incarnation, version, keys]) => {
                 let keys: Vec<Cow<'a, [u8]>> = unpacked(keys)?.into_iter().map(Cow::Borrowed).collect();
@@ -166,7 +199,6 @@ impl<'a> Effect<'a> {
                 let (incarnation, version) = (Incarnation(number(incarnation)?), checked(number(version)?)?);
                 Ok(Effect::Scope { incarnation, version, scope: parse_scope(name, names)? })
             }
-            (b"SET", &[key, origin, record]) => Ok(Effect::Set(placed(key, origin, record)?)),
             (b"ENTRY", &[key, origin, record]) => Ok(Effect::Entry(placed(key, origin, record)?)),
             (b"NAMESPACE", &[state]) => Namespace::decode(state).map(Effect::Namespace).ok_or_else(|| {
                 Refusal::syntax("the effect NAMESPACE has a part that is no stored namespace")
@@ -178,7 +210,7 @@ impl<'a> Effect<'a> {
                 invalidate(key, [incarnation, version, mark], Some(placed(key, origin, record)?))
             }
             _ => Err(Refusal::syntax(format!(
-                "unknown effect {} with {} parts: SET, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or \
+                "unknown effect {} with {} parts: SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or \
                  NAMESPACE is accepted",
                 quoted(name),
                 parts.len()
@@ -316,7 +348,7 @@ mod tests {
         let key: Cow<'static, [u8]> = b"k"[..].into();
         let patterns = [&b"a*"[..], b"b"].map(|text| Pattern::of_operations(text).expect("a pattern")).into();
         vec![
-            Effect::Set(some_placed()),
+            Effect::Set(Cause::Fill, some_placed()),
             Effect::Entry(some_placed()),
             Effect::Namespace(Namespace::starting_at(incarnation, 7)),
             Effect::Invalidate { key: key.clone(), incarnation, version, mark, left: None },
@@ -330,7 +362,7 @@ mod tests {
             Effect::Scope { incarnation, version, scope: Scope::Operations(patterns) },
             Effect::Scope { incarnation, version, scope: Scope::All },
             Effect::Many(vec![
-                Effect::Set(some_placed()),
+                Effect::Set(Cause::Warm, some_placed()),
                 Effect::Namespace(Namespace::starting_at(incarnation, 7)),
             ]),
         ]

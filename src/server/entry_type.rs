@@ -65,6 +65,11 @@ impl StoredEntry {
         unsafe { self.0.as_ref() }
     }
 
+    /// The handle of its origin.
+    pub fn share_origin(&self) -> Arc<Origin> {
+        Arc::clone(&self.block().origin)
+    }
+
     pub fn origin(&self) -> &Origin {
         &self.block().origin
     }

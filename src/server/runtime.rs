@@ -35,6 +35,8 @@ pub struct Runtime {
     pub limits: Cell<Limits>,
     /// `cache.enabled no`: every policy bypasses.
     pub disabled: Cell<bool>,
+    /// `cache.sweep no`: what is dead stays in memory.
+    pub sweep_disabled: Cell<bool>,
     pub apply_from_clients: Cell<bool>,
     /// Whether core evicts any key by how it is used: `allkeys-lru`, `allkeys-lfu`.
     pub eviction_by_use: Cell<bool>,

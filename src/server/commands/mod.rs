@@ -21,6 +21,7 @@ mod policy;
 mod release;
 mod renew;
 mod set;
+mod warm;
 
 use libc::c_int;
 use redis_module::raw;
@@ -154,6 +155,7 @@ pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
         of::<invalidate_scope::Operation>(),
         of::<invalidate_scope::Namespace>(),
         of::<help::Help<1>>(),
+        of::<warm::Warm>(),
         of::<policy::Set>(),
         of::<policy::Get>(),
         of::<policy::Del>(),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::api::context::{Context, random_u64};
 use super::super::api::key::Mode;
-use super::super::api::string::BorrowedString;
+use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::entry_type::StoredEntry;
 use super::super::runtime::{self, Resolved};
 use super::keys::{EntryKey, NamespaceKey};
@@ -20,7 +20,7 @@ use crate::core::set::Decision;
 use crate::core::stamp::Stamp;
 use crate::core::state::{Address, State, Why};
 use crate::core::token::Token;
-use crate::protocol::apply::{Effect, Placed};
+use crate::protocol::apply::{Cause, Effect, Placed};
 use crate::protocol::reply::Reply;
 
 /// What a command meets at an address, opened for reading.
@@ -150,6 +150,7 @@ impl<'a> Found<'a> {
     pub fn effect_of(
         &self,
         decision: &Decision<'_>,
+        cause: Cause,
         since: Option<&Stamp>,
         next: Next,
     ) -> Result<Effect<'static>, Declined> {
@@ -157,7 +158,7 @@ impl<'a> Found<'a> {
         match decision {
             Decision::Forbidden => Err(Declined::Forbidden),
             _ if is_overtaken => Err(Declined::Fenced),
-            Decision::Store(entry) => Ok(Effect::Set(self.place(next.incarnation, entry))),
+            Decision::Store(entry) => Ok(Effect::Set(cause, self.place(next.incarnation, entry))),
             Decision::Remove => Ok(self.invalidation(next, None)),
         }
     }
@@ -172,6 +173,15 @@ impl<'a> Found<'a> {
             left,
         }
     }
+}
+
+/// Whether an entry of this origin is alive as far as its namespace goes; none where that is gone, or another of its
+/// name has begun.
+pub fn is_alive(context: Context<'_>, origin: &Origin, entry: &Entry<'_>) -> Option<bool> {
+    let name = OwnedString::new(origin.namespace().as_bytes());
+    let key = NamespaceKey::open(context, name.borrow(), Mode::ReadUncounted).ok()?;
+    let namespace = key.get().filter(|namespace| namespace.incarnation() == origin.incarnation())?;
+    Some(namespace.is_alive(origin, entry))
 }
 
 /// The clock of a namespace, for a stamp.
