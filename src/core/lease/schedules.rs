@@ -261,7 +261,7 @@ impl World {
         let grants = &self.grants[recent..];
         let granted = grants.get(choice % grants.len().max(1))?.clone();
         let token = Token::parse(granted.token.as_bytes(), name()).expect("a token");
-        let standing = self.leases.standing(&place(granted.entry), token.id, self.now);
+        let standing = self.leases.standing(&place(granted.entry), &token, self.now);
         let fenced = self
             .look(granted.entry, |_, _, ground, _| ground.has_overtaken_token(&token, standing, Tags::NONE));
         if !fenced {
@@ -442,7 +442,7 @@ impl World {
                 .collect();
             let held = tokens
                 .iter()
-                .filter(|token| self.leases.standing(&place(entry), token.id, self.now) == Standing::Held)
+                .filter(|token| self.leases.standing(&place(entry), token, self.now) == Standing::Held)
                 .count();
             assert!(held <= 1, "{held} hold entry {entry}");
             // Nobody hangs: whoever waits does so for somebody who computes, until a deadline.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::super::epochs::Scope;
-use super::super::fetch::Fetched;
+use super::super::fetch::{Ask, Fetched};
 use super::super::instant::Instant;
 use super::super::token::{GrantId, Token};
 use super::answers::{Answer, Answers};
@@ -13,8 +13,8 @@ use super::index::{FlightId, Index};
 use super::steady::Steady;
 use super::{OwnedPlace, Place, Ticket};
 
-/// How many leases are remembered that nobody holds: lapsed ones, which can be taken up again, and ended ones, which
-/// fence what came before them.
+/// How many leases are remembered that nobody holds, of either kind: lapsed ones, which can be taken up again, and ended
+/// ones, which fence what other processes granted before them.
 const REMEMBERED: usize = 16_384;
 
 /// Who computes an entry, as a caller finds it.
@@ -72,15 +72,19 @@ pub struct Leases {
     /// The version of the newest progress.
     progress: i64,
     steady: Steady,
-    pub(super) flights: HashMap<FlightId, Flight>,
+    pub(super) flights: HashMap<FlightId, Box<Flight>>,
     index: Index,
     /// The last number of a flight or batch.
     last_id: u64,
     deadlines: BTreeSet<(u64, FlightId)>,
-    /// Leases that nobody holds, the oldest first; some may be held again by now.
-    remembered: VecDeque<(FlightId, GrantId)>,
+    /// Leases that lapsed, the oldest first; some may be held again by now.
+    lapsed: VecDeque<(FlightId, GrantId)>,
+    /// Leases whose token ended, likewise.
+    ended: VecDeque<(FlightId, GrantId)>,
     /// Flights whose waiters are to be looked at.
     called: VecDeque<FlightId>,
+    /// Those for whom it is too early.
+    postponed: Vec<FlightId>,
     /// In which flight, or batch of answers, each waiter is.
     waiters: HashMap<Ticket, u64>,
     answers: Answers,
@@ -100,11 +104,18 @@ impl Leases {
             index: Index::default(),
             last_id: 0,
             deadlines: BTreeSet::new(),
-            remembered: VecDeque::new(),
+            lapsed: VecDeque::new(),
+            ended: VecDeque::new(),
             called: VecDeque::new(),
+            postponed: Vec::new(),
             waiters: HashMap::new(),
             answers: Answers::default(),
         }
+    }
+
+    /// How many entries are leased, waited for, or remembered to have been.
+    pub fn len(&self) -> usize {
+        self.flights.len()
     }
 
     /// Whether nothing is leased, and nobody waits.
@@ -129,7 +140,7 @@ impl Leases {
 
     fn find(&self, place: &Place<'_>) -> Option<(FlightId, &Flight)> {
         let id = self.index.find(place)?;
-        self.flights.get(&id).map(|flight| (id, flight))
+        self.flights.get(&id).map(|flight| (id, &**flight))
     }
 
     fn find_or_make(&mut self, place: &Place<'_>) -> FlightId {
@@ -138,13 +149,13 @@ impl Leases {
         }
         let id = self.next_id();
         let place = self.index.insert(place, id);
-        self.flights.insert(id, Flight::new(place));
+        self.flights.insert(id, Box::new(Flight::new(place)));
         id
     }
 
     /// Forgets a flight that is over.
     fn tidy(&mut self, id: FlightId) {
-        if self.flights.get(&id).is_some_and(Flight::is_over)
+        if self.flights.get(&id).is_some_and(|flight| flight.is_over())
             && let Some(flight) = self.flights.remove(&id)
         {
             self.index.remove(&flight.place);
@@ -163,23 +174,23 @@ impl Leases {
         if lease.hold == Hold::Held {
             self.deadlines.insert((lease.deadline, id));
         } else {
-            self.remember(id, lease.id);
+            self.remember(id, lease.id, lease.hold);
         }
         if let Some(flight) = self.flights.get_mut(&id) {
             flight.lease = Some(lease);
         }
     }
 
-    /// Remembers a lease that nobody holds, and forgets the oldest.
-    fn remember(&mut self, id: FlightId, grant: GrantId) {
-        self.remembered.push_back((id, grant));
-        while self.remembered.len() > REMEMBERED {
-            let Some((id, grant)) = self.remembered.pop_front() else { return };
-            let lease = self.flights.get(&id).and_then(|flight| flight.lease.as_ref());
-            let Some(lease) = lease.filter(|lease| lease.id == grant && lease.hold != Hold::Held) else {
-                continue;
-            };
-            if lease.hold == Hold::Lapsed && grant.server == self.server {
+    /// Remembers a lease that nobody holds, and forgets the oldest of its kind.
+    fn remember(&mut self, id: FlightId, grant: GrantId, hold: Hold) {
+        let queue = if hold == Hold::Lapsed { &mut self.lapsed } else { &mut self.ended };
+        queue.push_back((id, grant));
+        let Some((id, grant)) = (queue.len() > REMEMBERED).then(|| queue.pop_front()).flatten() else {
+            return;
+        };
+        let lease = self.flights.get(&id).and_then(|flight| flight.lease.as_ref());
+        if lease.is_some_and(|lease| lease.id == grant && lease.hold == hold) {
+            if hold == Hold::Lapsed && grant.server == self.server {
                 self.floor = self.floor.max(grant.number);
             }
             self.unlease(id);
@@ -206,6 +217,16 @@ impl Leases {
             }
         }
         None
+    }
+
+    /// Has a flight's waiters looked at some time later.
+    pub fn postpone(&mut self, id: FlightId) {
+        self.postponed.push(id);
+    }
+
+    /// It is later.
+    pub fn call_postponed(&mut self) {
+        std::mem::take(&mut self.postponed).into_iter().for_each(|id| self.call(id));
     }
 
     /// A number for a grant; larger than all before.
@@ -268,6 +289,11 @@ impl Leases {
         self.flights.get(self.waiters.get(&ticket)?).map(|flight| &flight.place)
     }
 
+    /// For what it waits.
+    pub fn waits_for(&self, ticket: Ticket) -> Option<Ask> {
+        self.flights.get(self.waiters.get(&ticket)?)?.waiter(ticket).map(|waiter| waiter.ask)
+    }
+
     /// A client waits no longer: it timed out, was told something by core, or vanished. A lease that came with an
     /// answer which it did not take passes on.
     pub fn leave(&mut self, ticket: Ticket) {
@@ -278,7 +304,7 @@ impl Leases {
         } else if let Some(Answer { lease: Some((id, grant)), .. }) = self.answers.take(id) {
             let lease = self.flights.get_mut(&id).and_then(|flight| flight.lease.as_mut());
             if lease.is_some_and(|lease| lease.id == grant) {
-                self.revoke_in(id);
+                self.end_in(id);
             }
         }
     }
@@ -336,9 +362,10 @@ impl Leases {
         self.tidy(id);
     }
 
-    /// How a token stands.
-    pub fn standing(&mut self, place: &Place<'_>, id: GrantId, now: Instant) -> Standing {
+    /// How a token stands. One that says anything else than was granted is good for nothing.
+    pub fn standing(&mut self, place: &Place<'_>, token: &Token, now: Instant) -> Standing {
         let steady = self.steady(now);
+        let id = token.id;
         let is_known = id.server == self.server && id.number > self.floor;
         let unknown = if is_known { Standing::Overtaken } else { Standing::Unknown };
         let Some(lease) = self.find(place).and_then(|(_, flight)| flight.lease.as_ref()) else {
@@ -346,6 +373,7 @@ impl Leases {
         };
         match lease.hold {
             Hold::Ended if lease.id == id => Standing::Overtaken,
+            _ if lease.id == id && !lease.says(token) => Standing::Overtaken,
             _ if lease.id == id && lease.is_held(steady) => Standing::Held,
             _ if lease.id == id => Standing::Lapsed,
             _ if lease.is_held(steady) || lease.id.server == self.server => Standing::Overtaken,
@@ -399,6 +427,7 @@ impl Leases {
             weight: None,
         });
         lease.hold = Hold::Held;
+        lease.grant.tags = token.tags.clone();
         lease.deadline = steady.saturating_add(renewal.length_ms.unwrap_or(lease.grant.length_ms));
         lease.weight = renewal.weight.or(lease.weight);
         if let Some(text) = renewal.progress {
@@ -424,6 +453,14 @@ impl Leases {
             weight: None,
         };
         self.lease_to(id, ended);
+        self.call(id);
+    }
+
+    /// Ends the lease of a flight, which goes on fencing what came before it; whoever waits is next.
+    fn end_in(&mut self, id: FlightId) {
+        if let Some(lease) = self.unlease(id) {
+            self.lease_to(id, Lease { hold: Hold::Ended, progress: None, ..lease });
+        }
         self.call(id);
     }
 
@@ -485,9 +522,12 @@ impl Leases {
         let place = flight.place.clone();
         let lease = flight.lease.as_mut()?;
         lease.hold = Hold::Lapsed;
+        // Its token has what was drawn for it, and nobody asks for its holder any more.
+        lease.grant.tags = Box::default();
+        lease.grant.holder = None;
         let (grant, had_progress) = (lease.id, lease.progress.take().is_some());
         self.call(id);
-        self.remember(id, grant);
+        self.remember(id, grant, Hold::Lapsed);
         Some(Lapse { place, had_progress })
     }
 

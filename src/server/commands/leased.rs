@@ -28,7 +28,7 @@ impl Call<'_> {
             return Err(read_only());
         }
         let place = Place { database: self.context.database(), address: token.address(namespace)? };
-        let standing = with_leases(|leases| leases.standing(&place, token.id, self.now));
+        let standing = with_leases(|leases| leases.standing(&place, token, self.now));
         Ok(Leased { token, place, standing, now: self.now })
     }
 }

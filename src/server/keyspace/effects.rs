@@ -168,7 +168,7 @@ fn put(
     let mut key = EntryKey::open(context, name.borrow(), Mode::Write)?;
     key.put(placed);
     if expiry == Expiry::Now
-        && let Some(gone_at) = placed.entry().and_then(|entry| entry.gone_at())
+        && let Some(gone_at) = placed.entry().and_then(|entry| entry.ends_at())
     {
         key.0.key.set_expiry(gone_at);
     }

@@ -72,6 +72,7 @@ unsafe extern "C" fn on_timer(context: *mut raw::RedisModuleCtx, _data: *mut c_v
 
 /// The server's own tick. Its timers go by the wall clock: where that steps back they are late, and this is not.
 pub fn on_tick(context: Context<'_>) {
+    with_leases(|leases| leases.call_postponed());
     let now = Context::time_of_day();
     let is_due = |in_ms: Option<u64>| in_ms == Some(0);
     let due = with_leases(|leases| !leases.is_quiet() || is_due(leases.due_in_ms(now)))
@@ -125,6 +126,11 @@ fn settle(context: Context<'_>, id: FlightId, place: &OwnedPlace, now: Instant) 
     match Found::look(context, name.borrow(), (place.address, resolved), now) {
         Ok(found) => {
             let (bypassed, since) = (found.bypassed, found.since());
+            // A namespace that is on its way to another node takes its waiters along, who are told MOVED.
+            if since.clock == 0 && context.is_moving_slots() {
+                with_leases(|leases| leases.postpone(id));
+                return;
+            }
             let scene = Scene { state: &found.state(), policy: &policy, bypassed, since };
             with_leases(|leases| leases.settle(id, &scene, now));
         }
@@ -142,7 +148,8 @@ fn settle(context: Context<'_>, id: FlightId, place: &OwnedPlace, now: Instant) 
 fn look_for(context: Context<'_>, ticket: Ticket, now: Instant) -> usize {
     let Some(follower) = with_followers(|followers| followers.get(ticket).cloned()) else { return 0 };
     context.select(follower.database);
-    let seen = keyspace::changes(context, &follower, now);
+    let max_bytes = runtime::with(|runtime| runtime.limits.get().plan_reply_max_bytes);
+    let seen = keyspace::changes(context, &follower, max_bytes, now);
     if seen.replies.is_empty() {
         with_followers(|followers| followers.expect(ticket, seen.gone_at));
         return 0;
