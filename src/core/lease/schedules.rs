@@ -404,7 +404,7 @@ impl World {
     /// What the timer does, until there is nothing to do: `deaf` of those who are told vanish before they hear it.
     fn tend(&mut self, deaf: &mut impl FnMut() -> bool) {
         loop {
-            if self.leases.lapse(self.now).is_some() {
+            if self.leases.take_apart(1) || self.leases.lapse(self.now).is_some() {
                 continue;
             }
             if let Some((id, at)) = self.leases.next_called() {

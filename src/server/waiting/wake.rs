@@ -29,6 +29,9 @@ const SLICE_CLIENTS: usize = 128;
 /// How many bytes a slice tells them.
 const SLICE_BYTES: usize = 4 << 20;
 
+/// How many dropped leases are taken apart before anything else is looked at.
+const SLICE_DROPPED: usize = 64;
+
 /// Sets the timer for what is to be done next: at once where somebody is to be told, else when the next deadline is.
 pub fn arm() {
     if with_leases(|leases| leases.is_idle()) && with_followers(|followers| followers.is_idle()) {
@@ -89,11 +92,12 @@ fn work(context: Context<'_>) {
     let now = Context::time_of_day();
     let (mut clients, mut bytes) = (0usize, 0usize);
     while clients < SLICE_CLIENTS && bytes < SLICE_BYTES && begun.elapsed() < SLICE {
+        let took_apart = with_leases(|leases| leases.take_apart(SLICE_DROPPED));
         let lapse = with_leases(|leases| leases.lapse(now));
         let called = with_leases(|leases| leases.next_called());
         let answered = with_leases(|leases| leases.next_answered());
         let touched = with_followers(|followers| followers.next_touched(now));
-        if lapse.is_none() && called.is_none() && answered.is_none() && touched.is_none() {
+        if !took_apart && lapse.is_none() && called.is_none() && answered.is_none() && touched.is_none() {
             return;
         }
         if let Some(place) =
