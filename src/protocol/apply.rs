@@ -5,10 +5,11 @@
 //! The primary itself carries out the very effect that it sends.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::entry_arguments::too_few;
 use super::table::{Argument, Command, Flag, KeyUse, Kind};
-use crate::core::codec::{Reader, Sink};
+use crate::core::codec::{Count, Reader, Sink};
 use crate::core::entry::{Entry, Mark};
 use crate::core::epochs::Scope;
 use crate::core::limits::{MAX_INTEGER, maxima};
@@ -65,7 +66,7 @@ pub const COMMAND: Command = Command {
 pub struct Placed<'a> {
     /// The Redis key; of the same slot as the namespace.
     pub key: Cow<'a, [u8]>,
-    pub origin: Cow<'a, Origin>,
+    pub origin: Arc<Origin>,
     /// See [`Entry::encode`].
     pub record: Cow<'a, [u8]>,
 }
@@ -160,12 +161,35 @@ impl<'a> Effect<'a> {
             }
             Effect::Scope { incarnation, version, scope } => scope_words(*incarnation, *version, scope),
             Effect::Many(effects) => {
-                let words = effects.iter().map(Effect::words);
-                let lists = words.map(|words| packed(words.iter().map(|word| &word[..])));
-                let lists: Vec<Vec<u8>> = lists.collect();
-                vec![b"MANY"[..].into(), packed(lists.iter().map(Vec::as_slice)).into()]
+                let mut count = Count::default();
+                effects.iter().for_each(|effect| effect.pack_into(&mut count));
+                let mut lists = Vec::with_capacity(count.0);
+                effects.iter().for_each(|effect| effect.pack_into(&mut lists));
+                vec![b"MANY"[..].into(), lists.into()]
             }
         }
+    }
+
+    /// Writes the words as one string, each with its length.
+    fn pack_into(&self, sink: &mut impl Sink) {
+        let mut count = Count::default();
+        self.pack_words_into(&mut count);
+        sink.put_varint(count.0 as u64);
+        self.pack_words_into(sink);
+    }
+
+    fn pack_words_into(&self, sink: &mut impl Sink) {
+        let Effect::Set(cause, Placed { key, origin, record }) = self else {
+            self.words().iter().for_each(|word| sink.put_string(word));
+            return;
+        };
+        sink.put_string(cause.word().as_bytes());
+        sink.put_string(key);
+        let mut count = Count::default();
+        origin.encode_into(&mut count);
+        sink.put_varint(count.0 as u64);
+        origin.encode_into(sink);
+        sink.put_string(record);
     }
 
     /// Reads what [`words`](Self::words) gives, from wherever it came. A refusal shows no stored bytes: a replica's
@@ -224,7 +248,7 @@ fn placed<'a>(key: &'a [u8], origin: &[u8], record: &'a [u8]) -> Result<Placed<'
         .ok_or_else(|| Refusal::syntax("the effect has a part that is no origin of an entry"))?;
     Entry::decode_untrusted(record)
         .ok_or_else(|| Refusal::syntax("the effect has a part that is no stored entry"))?;
-    Ok(Placed { key: key.into(), origin: Cow::Owned(origin), record: record.into() })
+    Ok(Placed { key: key.into(), origin: Arc::new(origin), record: record.into() })
 }
 
 fn invalidate<'a>(
@@ -340,7 +364,7 @@ mod tests {
         };
         let mut record = Vec::new();
         entry.encode(&mut record);
-        Placed { key: b"k"[..].into(), origin: Cow::Owned(origin), record: record.into() }
+        Placed { key: b"k"[..].into(), origin: Arc::new(origin), record: record.into() }
     }
 
     fn effects() -> Vec<Effect<'static>> {

@@ -262,6 +262,12 @@ impl<'a> Context<'a> {
         unsafe { api!(RedisModule_ReplyWithArray(self.as_ptr(), length(count))) };
     }
 
+    /// Answers with an array of these.
+    pub fn reply_parts(self, parts: &[Reply<'_>]) {
+        self.reply_array(parts.len());
+        parts.iter().for_each(|part| self.reply(part));
+    }
+
     /// Answers with a reply, in the client's protocol.
     pub fn reply(self, reply: &Reply<'_>) {
         let context = self.as_ptr();
@@ -280,10 +286,7 @@ impl<'a> Context<'a> {
                 Reply::Nil => {
                     api!(RedisModule_ReplyWithNull(context));
                 }
-                Reply::Array(replies) => {
-                    api!(RedisModule_ReplyWithArray(context, length(replies.len())));
-                    replies.iter().for_each(|reply| self.reply(reply));
-                }
+                Reply::Array(replies) => self.reply_parts(replies),
                 Reply::Map(pairs) => {
                     api!(RedisModule_ReplyWithMap(context, length(pairs.len())));
                     for (name, reply) in pairs {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::keyspace::{self, Found};
-use super::super::waiting::{clients, next_ticket, wake, with_leases};
+use super::super::waiting::{self, clients, next_ticket, with_leases};
 use super::{Call, Handler};
 use crate::core::fetch::{Ask, Fetched, Offer, Status};
 use crate::core::lease::flight::{Grant, Waiter};
@@ -102,12 +102,12 @@ impl<'f> Fetching<'f, '_> {
             Prepared::Value { status, stored, due } => {
                 self.found.count_hit();
                 let token = if due { self.refresh() } else { None };
-                self.call.reply(&value(status, &stored, token.as_deref()));
+                self.call.context.reply_parts(&value(status, &stored, token.as_deref()));
             }
             Prepared::Failed { message, version } => {
                 let parts =
                     [Reply::Status(c"FAILED"), Reply::bulk(message), Reply::Nil, Reply::number(version)];
-                self.call.reply(&Reply::Array(parts.into()));
+                self.call.context.reply_parts(&parts);
             }
             Prepared::Bypass => self.bypass(),
             Prepared::Compute(tags) => self.compute_or_wait(tags, None),
@@ -147,17 +147,21 @@ impl<'f> Fetching<'f, '_> {
             Some(token) => Fetched::lease(token),
             None => keyspace::busy(self.call.context, &self.place(), self.call.now),
         };
-        self.call.reply(&reply(&fetched));
+        self.call.context.reply_parts(&reply(&fetched));
     }
 
     /// The cache is switched off here: everybody computes.
     fn bypass(&self) {
         let id = with_leases(|leases| leases.next_grant());
         let token = Token::new(Kind::Bypass, &self.found.address, self.found.since(), id, Box::default());
-        self.call.reply(&reply(&Fetched::lease(token.to_string().into())));
+        self.call.context.reply_parts(&reply(&Fetched::lease(token.to_string().into())));
     }
 
+    /// None where there are too many leases already.
     fn grant(&self, tags: Box<[Template]>) -> Option<Rc<str>> {
+        if with_leases(|leases| leases.len()) >= self.call.limits.leases_max {
+            return None;
+        }
         let grant = Grant {
             since: self.found.since(),
             tags,
@@ -165,7 +169,8 @@ impl<'f> Fetching<'f, '_> {
             length_ms: self.length_ms.unwrap_or(self.found.policy.lease_ms),
         };
         let token = with_leases(|leases| leases.grant(&self.place(), grant, self.call.now));
-        wake::arm();
+        // Progress of a lease that lapsed just now is gone.
+        waiting::changed(&self.place());
         token
     }
 
@@ -180,10 +185,7 @@ impl<'f> Fetching<'f, '_> {
     }
 
     fn block(&self, block_ms: u64, ticket: Ticket) -> bool {
-        let blocked = self
-            .call
-            .namespace()
-            .is_ok_and(|namespace| clients::block(self.call.context, namespace, block_ms, ticket));
+        let blocked = clients::block(self.call.context, self.found.address.namespace, block_ms, ticket);
         if !blocked {
             with_leases(|leases| leases.leave(ticket));
         }

@@ -29,7 +29,7 @@ use redis_module::raw;
 use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::keyspace::Found;
+use super::keyspace::{Found, Shared};
 use super::runtime;
 use crate::core::instant::Instant;
 use crate::core::lifetime::Terms;
@@ -39,6 +39,7 @@ use crate::core::policy::templates::{self, Template, needs_params};
 use crate::core::refusal::Refusal;
 use crate::core::set::{Source, Subject, drawn, params_needed};
 use crate::core::state::Address;
+use crate::core::token::Token;
 use crate::protocol::commands::COMMANDS;
 use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
@@ -109,8 +110,8 @@ impl<'a> Call<'a> {
         }
         let params = self.params_for_rules(entry, policy)?.ok_or_else(params_needed)?;
         let bound = templates::bind(&policy.tags, &params);
-        let tags = drawn(&[], &Source::Bound(&bound), b"")?;
-        self.limits.check_tags(&tags.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        Token::check_tags(&bound)?;
+        self.limits.check_tags_once(&drawn(&[], &Source::Bound(&bound), b"")?)?;
         Ok(bound.into())
     }
 
@@ -118,6 +119,18 @@ impl<'a> Call<'a> {
     fn look_at(&self, address: Address<'a>) -> Result<Found<'a>, Refusal> {
         let resolved = runtime::with(|runtime| runtime.resolve_address(&address));
         Found::look(self.context, self.namespace()?, (address, resolved), self.now)
+    }
+
+    /// The namespace, opened for many of its entries.
+    fn share_namespace(&self) -> Result<Shared<'a>, Refusal> {
+        Shared::open(self.context, self.namespace()?)
+    }
+
+    /// What stands at one of many addresses in a namespace.
+    fn look_beside(&self, namespace: &Shared<'a>, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
+        let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
+        let address = entry.address(resolved.fingerprint);
+        Found::look_beside(self.context, namespace, (address, resolved), self.now)
     }
 
     /// What stands at the address that a client names.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::keyspace::{Next, mutate};
+use super::super::keyspace::{Next, Shared, mutate};
 use super::{Call, Handler};
 use crate::core::entry::Tags;
 use crate::core::fingerprint::Fingerprint;
@@ -24,14 +24,24 @@ impl Handler for Warm {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let mut tag_block = Vec::new();
         let Request { rows, since } = Request::parse(call.arguments, &call.limits, &mut tag_block)?;
-        let mut warming =
-            Warming { call, since, next: None, stored: HashSet::new(), effects: Vec::new(), count: 0 };
+        let namespace = call.share_namespace()?;
+        let mut warming = Warming {
+            call,
+            namespace,
+            since,
+            next: None,
+            stored: HashSet::new(),
+            effects: Vec::new(),
+            count: 0,
+        };
         for (index, row) in rows.iter().enumerate() {
             warming.decide(row).map_err(|refusal| of_row(index, refusal))?;
         }
         let (stored, skipped) = (warming.count, rows.len().saturating_sub(warming.count));
-        if !warming.effects.is_empty() {
-            mutate(call.context, call.namespace()?, &Effect::Many(warming.effects))?;
+        let Warming { effects, namespace, .. } = warming;
+        drop(namespace);
+        if !effects.is_empty() {
+            mutate(call.context, call.namespace()?, &Effect::Many(effects))?;
         }
         call.reply(&Reply::Array([stored, skipped].map(|rows| Reply::number(rows as u64)).into()));
         Ok(())
@@ -41,6 +51,7 @@ impl Handler for Warm {
 /// What has been decided so far; nothing is stored before all is.
 struct Warming<'c, 'a> {
     call: &'c Call<'a>,
+    namespace: Shared<'a>,
     since: Option<Stamp>,
     /// What the next mutation gets.
     next: Option<Next>,
@@ -53,7 +64,7 @@ struct Warming<'c, 'a> {
 
 impl<'a> Warming<'_, 'a> {
     fn decide(&mut self, row: &Row<'a>) -> Result<(), Refusal> {
-        let found = self.call.look(&row.entry)?;
+        let found = self.call.look_beside(&self.namespace, &row.entry)?;
         if found.bypassed {
             return Ok(());
         }

@@ -20,5 +20,5 @@ mod sights;
 mod told;
 
 pub use effects::{carry_out, emit, mutate};
-pub use found::{Clock, Found, Next, is_alive};
-pub use sights::{busy, changes};
+pub use found::{Clock, Found, Next, Shared, is_alive};
+pub use sights::{at_last, busy, changes};
