@@ -5,8 +5,9 @@ use std::error::Error;
 use crate::client::{Batch, Client, bulk};
 use crate::jobs::{Job, OPERATION};
 
-/// The namespace of every entry.
-const NAMESPACE: &str = "bench";
+/// The namespace of every entry, but for those that FETCH asks for: their versions must stay as they are.
+pub const NAMESPACE: &str = "bench";
+const FETCHED_NAMESPACE: &str = "fetch";
 
 /// How long everything stored stays, in seconds: longer than any run.
 const STAY_S: &str = "3600";
@@ -29,6 +30,8 @@ pub enum Way {
     PlainGet,
     /// `CACHE.RESULT GET` of a hit.
     CacheGet(Setting),
+    /// `CACHE.RESULT FETCH` of a hit.
+    CacheFetch,
     /// A function in Lua that makes the params canonical, hashes them and gets.
     LuaGet,
     /// `SETEX` of a key that the client has computed.
@@ -82,8 +85,15 @@ impl Way {
     pub const CACHE_GET_MEMO_OFF: Way = Way::CacheGet(Setting { memo: false, rules: 0 });
 
     /// What is measured for every size, in the order of the table.
-    pub const ALL: [Way; 6] =
-        [Way::PlainGet, Way::CACHE_GET, Way::CACHE_GET_MEMO_OFF, Way::LuaGet, Way::PlainSet, Way::CacheSet];
+    pub const ALL: [Way; 7] = [
+        Way::PlainGet,
+        Way::CACHE_GET,
+        Way::CacheFetch,
+        Way::CACHE_GET_MEMO_OFF,
+        Way::LuaGet,
+        Way::PlainSet,
+        Way::CacheSet,
+    ];
 
     /// What shows that a lookup costs the same however many rules there are.
     pub const OF_RULES: [Way; 7] = [
@@ -105,6 +115,7 @@ impl Way {
                 let rules = if rules == 0 { String::new() } else { format!(", rules: {rules}") };
                 format!("CACHE.RESULT GET{memo}{rules}")
             }
+            Way::CacheFetch => "CACHE.RESULT FETCH".to_owned(),
             Way::LuaGet => "Lua function".to_owned(),
             Way::PlainSet => "SETEX".to_owned(),
             Way::CacheSet => "CACHE.RESULT SET".to_owned(),
@@ -122,7 +133,7 @@ impl Way {
     /// The plain command of core that this way is compared with.
     pub fn baseline(self) -> Way {
         match self {
-            Way::PlainGet | Way::CacheGet(_) | Way::LuaGet => Way::PlainGet,
+            Way::PlainGet | Way::CacheGet(_) | Way::CacheFetch | Way::LuaGet => Way::PlainGet,
             Way::PlainSet | Way::CacheSet => Way::PlainSet,
         }
     }
@@ -130,9 +141,14 @@ impl Way {
     /// Adds this way's command for one job, and the reply that it must have.
     fn push(self, batch: &mut Batch, job: &Job) {
         let found = bulk(job.result.as_bytes());
+        let fetched =
+            [b"*4\r\n+HIT\r\n", found.as_slice(), format!("$-1\r\n:{}\r\n", job.version).as_bytes()].concat();
         let (command, reply): (&[&str], &[u8]) = match self {
             Way::PlainGet => (&["GET", &job.plain_key], &found),
             Way::CacheGet(_) => (&["CACHE.RESULT", "GET", NAMESPACE, OPERATION, &job.params], &found),
+            Way::CacheFetch => {
+                (&["CACHE.RESULT", "FETCH", FETCHED_NAMESPACE, OPERATION, &job.params], &fetched)
+            }
             Way::LuaGet => (&["FCALL_RO", "canonical_get", "1", NAMESPACE, OPERATION, &job.params], &found),
             Way::PlainSet => (&["SETEX", &job.plain_key, STAY_S, &job.result], OK),
             Way::CacheSet => {
@@ -168,8 +184,8 @@ impl Workload {
     }
 }
 
-/// Stores every job's result in the three ways that are read from.
-pub fn prepare(client: &mut Client, jobs: &[Job]) -> Result<(), Box<dyn Error>> {
+/// Stores every job's result in the ways that are read from, and notes the version that FETCH tells.
+pub fn prepare(client: &mut Client, jobs: &mut [Job]) -> Result<(), Box<dyn Error>> {
     client.command(&[b"FLUSHALL"], OK)?;
     client.command(
         &[b"FUNCTION", b"LOAD", b"REPLACE", include_bytes!("canonical_get.lua")],
@@ -181,7 +197,12 @@ pub fn prepare(client: &mut Client, jobs: &[Job]) -> Result<(), Box<dyn Error>> 
         Way::CacheSet.push(&mut batch, job);
         let lua = ["FCALL", "canonical_set", "1", NAMESPACE, OPERATION, &job.params, &job.result];
         batch.push(&lua.map(str::as_bytes), OK);
+        let set =
+            ["CACHE.RESULT", "SET", FETCHED_NAMESPACE, OPERATION, &job.params, &job.result, "EX", STAY_S];
+        batch.push(&set.map(str::as_bytes), OK);
         client.exchange(&batch)?;
+        let fetch = ["CACHE.RESULT", "FETCH", FETCHED_NAMESPACE, OPERATION, &job.params];
+        job.version = client.ask(&fetch)?.fetched()?.version;
     }
     Ok(())
 }
