@@ -9,7 +9,8 @@
 //! version, created_ms
 //! [ttl_ms] [grace_ms] [took_ms] [weight]
 //! [tags]         byte length of the block, then each tag with its length
-//! result         all that remains
+//! [failure]      until_ms, then the message with its length
+//! result         all that remains; of a negative entry the message of its failure
 //! ```
 
 use super::codec::{Count, Reader, Sink};
@@ -22,7 +23,9 @@ const HAS_GRACE: u8 = 1 << 1;
 const HAS_TOOK: u8 = 1 << 2;
 const HAS_WEIGHT: u8 = 1 << 3;
 const HAS_TAGS: u8 = 1 << 4;
-const KNOWN_FLAGS: u8 = HAS_TTL | HAS_GRACE | HAS_TOOK | HAS_WEIGHT | HAS_TAGS;
+const IS_NEGATIVE: u8 = 1 << 5;
+const HAS_FAILURE: u8 = 1 << 6;
+const KNOWN_FLAGS: u8 = HAS_TTL | HAS_GRACE | HAS_TOOK | HAS_WEIGHT | HAS_TAGS | IS_NEGATIVE | HAS_FAILURE;
 
 const MAX_DURATION_MS: u64 = maxima::TTL_SECONDS * 1000;
 
@@ -53,7 +56,19 @@ pub struct Entry<'a> {
     /// Bytes elsewhere that the entry stands for, where its writer said so.
     pub weight: Option<u64>,
     pub tags: Tags<'a>,
+    /// Whether it stands for a failure: its result is the message then, and GET does not find it.
+    pub negative: bool,
+    /// The last refresh failed.
+    pub failure: Option<Failure<'a>>,
     pub result: &'a [u8],
+}
+
+/// A refresh that failed, kept beside the value that it should have replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// Until then nobody is asked to refresh the value.
+    pub until: Instant,
+    pub message: &'a [u8],
 }
 
 /// Where an entry stands in its life.
@@ -99,7 +114,9 @@ impl<'a> Entry<'a> {
             | flag(grace_ms.is_some(), HAS_GRACE)
             | flag(self.took_ms.is_some(), HAS_TOOK)
             | flag(self.weight.is_some(), HAS_WEIGHT)
-            | flag(!self.tags.is_empty(), HAS_TAGS)]);
+            | flag(!self.tags.is_empty(), HAS_TAGS)
+            | flag(self.negative, IS_NEGATIVE)
+            | flag(self.failure.is_some(), HAS_FAILURE)]);
         sink.put(&self.mark.0.to_le_bytes());
         sink.put_varint(self.version);
         sink.put_varint(self.created.unix_ms());
@@ -108,6 +125,10 @@ impl<'a> Entry<'a> {
         }
         if !self.tags.is_empty() {
             sink.put_string(self.tags.0);
+        }
+        if let Some(Failure { until, message }) = self.failure {
+            sink.put_varint(until.unix_ms());
+            sink.put_string(message);
         }
         sink.put(self.result);
     }
@@ -139,8 +160,28 @@ impl<'a> Entry<'a> {
             0 => Tags::NONE,
             _ => Tags(reader.string(usize::MAX)?),
         };
+        let negative = flags & IS_NEGATIVE != 0;
+        let failure = match flags & HAS_FAILURE {
+            0 => None,
+            _ => Some(Failure {
+                until: Instant::from_unix_ms(reader.varint_up_to(MAX_INTEGER)?),
+                message: reader.string(maxima::PROGRESS_BYTES)?,
+            }),
+        };
         let result = reader.rest();
-        Some(Entry { mark, version, created, ttl_ms, grace_ms, took_ms, weight, tags, result })
+        Some(Entry {
+            mark,
+            version,
+            created,
+            ttl_ms,
+            grace_ms,
+            took_ms,
+            weight,
+            tags,
+            negative,
+            failure,
+            result,
+        })
     }
 
     /// Reads a record that came from outside (a file, a RESTORE payload, the replication stream), every
@@ -211,6 +252,8 @@ mod tests {
             took_ms: None,
             weight: None,
             tags: Tags::NONE,
+            negative: false,
+            failure: None,
             result,
         }
     }
@@ -275,6 +318,8 @@ mod tests {
             took_ms in proptest::option::of(0..=MAX_INTEGER),
             weight in proptest::option::of(0..=MAX_INTEGER),
             tags in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..9), 0..5),
+            negative in any::<bool>(),
+            failure in proptest::option::of((0..=MAX_INTEGER, any::<Vec<u8>>())),
             result in any::<Vec<u8>>(),
         ) {
             let mut block = Vec::new();
@@ -282,7 +327,11 @@ mod tests {
             let created = Instant::from_unix_ms(created);
             let tags = Tags::from_list(&list, &mut block);
             let entry = Entry {
-                mark: Mark(mark), version, created, ttl_ms, grace_ms, took_ms, weight, tags, result: &result,
+                mark: Mark(mark), version, created, ttl_ms, grace_ms, took_ms, weight, tags, negative,
+                failure: failure.as_ref().map(|(until, message)| Failure {
+                    until: Instant::from_unix_ms(*until), message,
+                }),
+                result: &result,
             };
             let mut record = Vec::new();
             entry.encode(&mut record);

@@ -68,6 +68,8 @@ mod tests {
             took_ms: Some(3),
             weight: None,
             tags: Tags::NONE,
+            negative: false,
+            failure: None,
             result: b"r",
         }
     }

@@ -229,6 +229,8 @@ mod tests {
             took_ms: None,
             weight: None,
             tags: Tags::NONE,
+            negative: false,
+            failure: None,
             result: b"",
         };
         let rules = policy(&[(Field::Jitter, "100"), (Field::TtlFrom, "/s done=1m")]);

@@ -19,6 +19,14 @@ pub mod maxima {
     pub const TAGS: usize = 1024;
     /// Bytes of one tag.
     pub const TAG_BYTES: usize = 4096;
+    /// Bytes of the progress of a lease, and of the message of a failure.
+    pub const PROGRESS_BYTES: usize = 1 << 20;
+    /// Bytes of the name that a lease's holder gives itself.
+    pub const HOLDER_BYTES: usize = 256;
+    /// Clients that wait for one entry.
+    pub const WAITERS: usize = 1_000_000;
+    /// Entries that one NEXT follows.
+    pub const FOLLOWED: usize = 1000;
     /// Seconds of a TTL or of a grace: 100 years.
     pub const TTL_SECONDS: u64 = 3_153_600_000;
     /// Epochs of tags and operations that a namespace keeps.
@@ -34,6 +42,9 @@ pub struct Limits {
     pub result_max_bytes: usize,
     pub tags_max: usize,
     pub tag_max_bytes: usize,
+    pub progress_max_bytes: usize,
+    /// Clients that wait for one entry.
+    pub waiters_max: usize,
     /// Bounds the TTL and the grace, each.
     pub ttl_max_ms: u64,
 }
@@ -45,6 +56,8 @@ impl Default for Limits {
             result_max_bytes: 64 << 20,
             tags_max: 64,
             tag_max_bytes: 256,
+            progress_max_bytes: 64 << 10,
+            waiters_max: 10_000,
             ttl_max_ms: 315_360_000_000,
         }
     }
@@ -59,6 +72,11 @@ impl Limits {
     /// Whether a result of this many bytes may be stored.
     pub fn check_result(&self, result: &[u8]) -> Result<(), Refusal> {
         check_bytes("result", result.len(), self.result_max_bytes, "cache.result-max-bytes")
+    }
+
+    /// Whether a lease may bear this progress, or a failure this message; `what` is which.
+    pub fn check_progress(&self, what: &str, text: &[u8]) -> Result<(), Refusal> {
+        check_bytes(what, text.len(), self.progress_max_bytes, "cache.progress-max-bytes")
     }
 
     /// Whether an entry may bear these tags.

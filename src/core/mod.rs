@@ -10,14 +10,21 @@
 //! | [`entry`], [`origin`], [`namespace`], [`recent`], [`codec`] | what is stored, and as which bytes |
 //! | [`policy`], [`mod@pointer`] | what the rules say of it, and what they look at |
 //! | [`set`], [`merge`], [`invalidate`], [`lifetime`] | what the commands decide |
+//! | [`fetch`], [`fail`], [`lease`], [`token`], [`fence`] | who computes, who waits, and whose result counts |
+//! | [`follow`] | who waits for a change |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
 pub mod canonical;
 pub mod codec;
 pub mod entry;
+pub mod fail;
+pub mod fence;
+pub mod fetch;
 pub mod fingerprint;
+pub mod follow;
 pub mod instant;
 pub mod invalidate;
+pub mod lease;
 pub mod lifetime;
 pub mod limits;
 pub mod memo;
@@ -32,3 +39,4 @@ pub mod refusal;
 pub mod set;
 pub mod stamp;
 pub mod state;
+pub mod token;

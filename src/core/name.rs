@@ -43,9 +43,13 @@ impl<'a> NamespaceName<'a> {
         self.0
     }
 
-    /// Whether the name brings a hash tag of its own, which then also routes its entries.
-    fn has_hash_tag(self) -> bool {
-        matches!(HashTag::of(self.0.as_bytes()), HashTag::One { .. })
+    /// What stands before and after it in the keys of its entries: braces, unless it brings a hash tag of its own,
+    /// which then also routes them.
+    fn braces(self) -> (&'static str, &'static str) {
+        match HashTag::of(self.0.as_bytes()) {
+            HashTag::One { .. } => ("", ":"),
+            HashTag::None => ("{", "}:"),
+        }
     }
 }
 
@@ -101,12 +105,27 @@ impl EntryKey {
         fingerprint: &Fingerprint,
     ) -> Self {
         let mut key = EntryKey { bytes: [0; MAX_KEY_BYTES], length: 0 };
-        let (open, close) = if namespace.has_hash_tag() { ("", ":") } else { ("{", "}:") };
+        let (open, close) = namespace.braces();
         for part in [ENTRY_KEY_PREFIX, open, namespace.as_str(), close, operation.as_str(), ":"] {
             key.push(part.as_bytes());
         }
         key.push(&fingerprint.to_hex());
         key
+    }
+
+    /// Operation and fingerprint of the entry of a namespace that has this key; none where it is no entry's.
+    pub fn split<'k>(
+        namespace: NamespaceName<'_>,
+        key: &'k [u8],
+    ) -> Option<(OperationName<'k>, Fingerprint)> {
+        let (open, close) = namespace.braces();
+        let mut rest = key;
+        for part in [ENTRY_KEY_PREFIX, open, namespace.as_str(), close] {
+            rest = rest.strip_prefix(part.as_bytes())?;
+        }
+        let (operation, hex) = rest.split_at_checked(rest.len().checked_sub(Fingerprint::HEX_BYTES)?)?;
+        let operation = OperationName::parse(operation.strip_suffix(b":")?).ok()?;
+        Some((operation, Fingerprint::from_hex(hex)?))
     }
 
     fn push(&mut self, part: &[u8]) {
@@ -231,6 +250,14 @@ mod tests {
             String::from_utf8(key.as_bytes().to_vec()).expect("ASCII")
         };
         assert_eq!(key("demo"), format!("result:{{demo}}:add:{}", "ab".repeat(32)));
+        for namespace in ["demo", "a{b}c"] {
+            let name = NamespaceName::parse(namespace.as_bytes()).expect("a namespace");
+            let key = key(namespace);
+            let (operation, fingerprint) = EntryKey::split(name, key.as_bytes()).expect("an entry's key");
+            assert_eq!((operation.as_str(), fingerprint.to_string()), ("add", "ab".repeat(32)));
+            assert!(EntryKey::split(name, &key.as_bytes()[1..]).is_none());
+            assert!(EntryKey::split(name, &key.as_bytes()[..key.len() - 1]).is_none());
+        }
         assert_eq!(key("a{b}c"), format!("result:a{{b}}c:add:{}", "ab".repeat(32)));
     }
 }

@@ -267,6 +267,8 @@ mod tests {
             took_ms: None,
             weight: None,
             tags,
+            negative: false,
+            failure: None,
             result: b"",
         }
     }

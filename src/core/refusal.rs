@@ -24,6 +24,10 @@ pub enum Code {
     TooBig,
     /// The command is not for this client.
     NoPerm,
+    /// Memory is full, and nothing may be evicted.
+    Oom,
+    /// This server is a replica.
+    ReadOnly,
 }
 
 impl Code {
@@ -38,6 +42,8 @@ impl Code {
             Code::BadToken => "BADTOKEN",
             Code::TooBig => "TOOBIG",
             Code::NoPerm => "NOPERM",
+            Code::Oom => "OOM",
+            Code::ReadOnly => "READONLY",
         }
     }
 }

@@ -4,7 +4,7 @@ use super::entry::{Entry, Mark, Tags};
 use super::fingerprint::Fingerprint;
 pub use super::lifetime::Expiry;
 use super::lifetime::{self, Life, Terms, Wish};
-use super::policy::templates;
+use super::policy::templates::{self, Template};
 use super::refusal::{Code, Refusal};
 use super::state::State;
 
@@ -54,8 +54,18 @@ impl<'a> Decision<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject<'a> {
     pub fingerprint: &'a Fingerprint,
-    /// As JSON, nothing left out; none where the writer gave the fingerprint only.
-    pub params: Option<&'a [u8]>,
+    pub source: Source<'a>,
+}
+
+/// What tags can be drawn from, beside the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// The params as JSON, nothing left out.
+    Params(&'a [u8]),
+    /// What was drawn from them when a lease was granted.
+    Bound(&'a [Template]),
+    /// Nothing: the writer gave the fingerprint only.
+    Unknown,
 }
 
 /// Decides a SET, which would get `version`. The entry's tags are written into `tag_block` where rules add any.
@@ -93,6 +103,8 @@ pub fn decide<'a>(
         took_ms,
         weight,
         tags: tags(write, subject, terms, tag_block)?,
+        negative: false,
+        failure: None,
         result,
     }))
 }
@@ -104,18 +116,10 @@ fn tags<'a>(
     terms: &Terms<'_>,
     block: &'a mut Vec<u8>,
 ) -> Result<Tags<'a>, Refusal> {
-    let rules = &terms.policy.tags;
-    if rules.is_empty() {
+    let drawn = drawn(&terms.policy.tags, &subject.source, write.result)?;
+    if drawn.is_empty() {
         return Ok(write.tags);
     }
-    if subject.params.is_none() && templates::needs_params(rules) {
-        return Err(Refusal::new(
-            Code::BadParams,
-            "a rule draws tags from the params: only JSON is accepted here, not fp: and a fingerprint",
-        ));
-    }
-    let mut drawn = Vec::new();
-    templates::tags(rules, subject.params, write.result, &mut drawn);
     let mut tags: Vec<&[u8]> = write.tags.iter().collect();
     for tag in &drawn {
         if !tags.contains(&&tag[..]) {
@@ -124,6 +128,29 @@ fn tags<'a>(
     }
     terms.limits.check_tags(&tags)?;
     Ok(Tags::from_list(&tags, block))
+}
+
+/// The tags that the rules give a result.
+pub fn drawn(rules: &[Template], source: &Source<'_>, result: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
+    let mut tags = Vec::new();
+    match source {
+        Source::Params(params) => templates::tags(rules, Some(params), result, &mut tags),
+        Source::Unknown if templates::needs_params(rules) => return Err(params_needed()),
+        Source::Unknown => templates::tags(rules, None, result, &mut tags),
+        Source::Bound(bound) => {
+            templates::tags(bound, None, result, &mut tags);
+            templates::tags(rules, None, result, &mut tags);
+        }
+    }
+    Ok(tags)
+}
+
+/// Where a rule draws tags from params that were not given.
+pub fn params_needed() -> Refusal {
+    Refusal::new(
+        Code::BadParams,
+        "a rule draws tags from the params: only JSON is accepted here, not fp: and a fingerprint",
+    )
 }
 
 #[cfg(test)]
@@ -156,7 +183,7 @@ mod tests {
     fn decided<'a>(write: &Write<'a>, state: &State<'_>) -> Decision<'a> {
         let policy = Policy { ttl_ms: 1000, grace_ms: 7, ..Policy::default() };
         let terms = Terms { policy: &policy, limits: &Limits::default(), now: NOW };
-        let subject = Subject { fingerprint: &FINGERPRINT, params: None };
+        let subject = Subject { fingerprint: &FINGERPRINT, source: Source::Unknown };
         let block = Box::leak(Box::default());
         decide(write, &subject, state, 9, &terms, block).expect("within the limits")
     }
@@ -200,6 +227,8 @@ mod tests {
             took_ms: Some(1),
             weight: Some(2),
             tags: asked.tags,
+            negative: false,
+            failure: None,
             result: b"r",
         };
         assert_eq!(decided(&asked, &ABSENT), Decision::Store(expected));
@@ -243,7 +272,8 @@ mod tests {
             Policy { tags: templates::parse(templates).expect(templates).into(), ..Policy::default() };
         let limits = Limits { tags_max: 2, tag_max_bytes: 4, ..Limits::default() };
         let terms = Terms { policy: &policy, limits: &limits, now: NOW };
-        let subject = Subject { fingerprint: &FINGERPRINT, params: params.map(str::as_bytes) };
+        let source = params.map_or(Source::Unknown, |params| Source::Params(params.as_bytes()));
+        let subject = Subject { fingerprint: &FINGERPRINT, source };
         let (mut given, mut joined) = (Vec::new(), Vec::new());
         let write = Write { tags: Tags::from_list(explicit, &mut given), ..write(Expiry::Policy) };
         let decision = decide(&write, &subject, &ABSENT, 9, &terms, &mut joined)?;

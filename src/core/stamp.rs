@@ -38,33 +38,53 @@ impl Stamp {
             )
         };
         let stamp = Self::read(text).ok_or_else(|| refusal("is no stamp"))?;
-        if stamp.name_hash == hash(namespace) {
-            Ok(stamp)
-        } else {
-            Err(refusal("is another namespace's stamp"))
-        }
+        if stamp.is_of(namespace) { Ok(stamp) } else { Err(refusal("is another namespace's stamp")) }
     }
 
     fn read(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?.strip_prefix(PREFIX)?;
-        let mut numbers = text.split('-').map(|number| {
-            let plain = number.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-            (number.len() == 16 && plain).then(|| u64::from_str_radix(number, 16).ok()).flatten()
-        });
-        let stamp = Stamp {
-            name_hash: numbers.next()??,
-            incarnation: Incarnation(numbers.next()??),
-            clock: numbers.next()??,
-        };
-        numbers.next().is_none().then_some(stamp)
+        let mut text = std::str::from_utf8(text).ok()?.strip_prefix(PREFIX)?;
+        let stamp = Self::take(&mut text)?;
+        text.is_empty().then_some(stamp)
+    }
+
+    /// Takes a stamp without its prefix from the front of a text.
+    pub(super) fn take(text: &mut &str) -> Option<Self> {
+        let name_hash = take_hex(text)?;
+        let incarnation = Incarnation(take_dashed(text)?);
+        Some(Stamp { name_hash, incarnation, clock: take_dashed(text)? })
+    }
+
+    /// Whether it is of a namespace of this name.
+    pub fn is_of(&self, namespace: NamespaceName<'_>) -> bool {
+        self.name_hash == hash(namespace)
+    }
+
+    /// Without the prefix.
+    pub(super) fn digits(&self) -> String {
+        format!("{:016x}-{:016x}-{:016x}", self.name_hash, self.incarnation.0, self.clock)
     }
 }
 
 /// As clients get it and give it back.
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{:016x}-{:016x}-{:016x}", self.name_hash, self.incarnation.0, self.clock)
+        write!(f, "{PREFIX}{}", self.digits())
     }
+}
+
+/// Takes 16 lower-case hexadecimal digits from the front of a text.
+fn take_hex(text: &mut &str) -> Option<u64> {
+    let (digits, rest) = text.split_at_checked(16)?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let number = plain.then(|| u64::from_str_radix(digits, 16).ok()).flatten()?;
+    *text = rest;
+    Some(number)
+}
+
+/// Takes a dash, then 16 digits.
+pub(super) fn take_dashed(text: &mut &str) -> Option<u64> {
+    *text = text.strip_prefix('-')?;
+    take_hex(text)
 }
 
 fn hash(namespace: NamespaceName<'_>) -> u64 {

@@ -15,6 +15,14 @@ pub struct Address<'a> {
     pub fingerprint: Fingerprint,
 }
 
+impl<'a> Address<'a> {
+    /// The address whose key that is, in a namespace; none where it is no entry's.
+    pub fn of_key(namespace: NamespaceName<'a>, key: &'a [u8]) -> Option<Self> {
+        let (operation, fingerprint) = EntryKey::split(namespace, key)?;
+        Some(Address { namespace, operation, fingerprint })
+    }
+}
+
 impl Address<'_> {
     /// The Redis key of the entry.
     pub fn key(&self) -> EntryKey {
@@ -41,6 +49,8 @@ pub enum State<'a> {
     Fresh(Stored<'a>),
     /// Servable to those who ask for stale values.
     Stale(Stored<'a>),
+    /// A failure that is remembered: no result.
+    Negative(Stored<'a>),
     Absent(Why),
 }
 
@@ -104,9 +114,10 @@ impl<'a> State<'a> {
             _ => return State::Absent(Why::NamespaceDeleted),
         }
         match entry.freshness(now) {
+            Freshness::Gone => State::Absent(Why::Expired),
+            _ if entry.negative => State::Negative(stored),
             Freshness::Fresh => State::Fresh(stored),
             Freshness::Stale => State::Stale(stored),
-            Freshness::Gone => State::Absent(Why::Expired),
         }
     }
 
@@ -119,9 +130,12 @@ impl<'a> State<'a> {
         }
     }
 
-    /// What is there at all, fresh or stale.
+    /// What is there at all: fresh, stale or negative.
     pub fn present(&self) -> Option<&Stored<'a>> {
-        self.served(true)
+        match self {
+            State::Fresh(stored) | State::Stale(stored) | State::Negative(stored) => Some(stored),
+            State::Absent(_) => None,
+        }
     }
 
     /// The version of what is there; an absent entry has version 0.
@@ -167,13 +181,19 @@ mod tests {
             took_ms: None,
             weight: None,
             tags: Tags::NONE,
+            negative: false,
+            failure: None,
             result: b"r",
         };
-        let stored = Some(Stored { origin: &origin, entry, hits: 0 });
+        let found = Stored { origin: &origin, entry, hits: 0 };
+        let stored = Some(found);
         let see = |address: Address<'_>, at| State::of(&address, Some(&namespace), stored, at);
 
         assert!(matches!(see(here, NOW), State::Fresh(_)));
         assert!(matches!(see(here, NOW.plus(100)), State::Stale(_)));
+        let failed = Some(Stored { entry: Entry { negative: true, ..entry }, ..found });
+        let negative = State::of(&here, Some(&namespace), failed, NOW);
+        assert!(matches!(negative, State::Negative(_)) && negative.served(true).is_none());
         assert_eq!(why(see(here, NOW.plus(200))), Why::Expired);
         for elsewhere in [address("m", "o", "ab"), address("n", "p", "ab"), address("n", "o", "cd")] {
             assert_eq!(why(see(elsewhere, NOW)), Why::Misplaced);

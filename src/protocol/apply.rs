@@ -199,6 +199,8 @@ mod tests {
             took_ms: None,
             weight: Some(4),
             tags: Tags::from_list(&[b"t"], &mut block),
+            negative: false,
+            failure: None,
             result: b"r",
         };
         let mut record = Vec::new();

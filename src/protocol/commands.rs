@@ -4,10 +4,16 @@ use super::table::Command;
 use super::{apply, clock, help, policy, result};
 
 /// Every command and subcommand; containers exist by being named in them.
-pub static COMMANDS: [Command; 16] = [
+pub static COMMANDS: [Command; 22] = [
     result::get::COMMAND,
+    result::fetch::COMMAND,
+    result::fill::COMMAND,
+    result::renew::COMMAND,
+    result::release::COMMAND,
+    result::fail::COMMAND,
     result::set::COMMAND,
     result::merge::COMMAND,
+    result::next::COMMAND,
     result::invalidate::COMMAND,
     result::exists::COMMAND,
     result::info::COMMAND,

@@ -87,7 +87,7 @@ fn row(text: &mut String, argument: &Argument) {
         alternatives.iter().for_each(|alternative| row(text, alternative));
         return;
     }
-    let usage = Argument { optional: false, ..*argument }.usage();
+    let usage = argument.words();
     let bounds = match argument.kind {
         Kind::Integer { min, max, unit } => format!("; {unit}, {min} to {max}"),
         _ => String::new(),

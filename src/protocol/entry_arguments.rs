@@ -45,15 +45,19 @@ impl<'a> EntryArguments<'a> {
     /// Takes the three from the front of a command's arguments; returns what remains.
     #[inline]
     pub fn parse(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<(Self, &'a [&'a [u8]]), Refusal> {
-        let ([namespace, operation, params], rest) =
-            arguments.split_first_chunk::<3>().ok_or_else(too_few)?;
+        let (&words, rest) = arguments.split_first_chunk::<3>().ok_or_else(too_few)?;
+        Ok((Self::of(words, limits)?, rest))
+    }
+
+    /// Reads namespace, operation and params.
+    #[inline]
+    pub fn of([namespace, operation, params]: [&'a [u8]; 3], limits: &Limits) -> Result<Self, Refusal> {
         limits.check_params(params)?;
-        let address = EntryArguments {
+        Ok(EntryArguments {
             namespace: NamespaceName::parse(namespace)?,
             operation: OperationName::parse(operation)?,
             params: Params::parse(params)?,
-        };
-        Ok((address, rest))
+        })
     }
 
     /// Reads the arguments of a command that has no others.

@@ -8,6 +8,7 @@ pub mod commands;
 pub mod docs;
 pub mod entry_arguments;
 pub mod help;
+pub mod lease_arguments;
 pub mod options;
 pub mod policy;
 pub mod reply;

@@ -1,12 +1,13 @@
 //! Replies as values, rendered for RESP2 or RESP3 by the server layer.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 
 /// One reply, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply<'a> {
     /// A simple string: OK and the statuses.
-    Status(&'static str),
+    Status(&'static CStr),
     /// A bulk string, possibly straight from an entry's buffer.
     Bulk(Cow<'a, [u8]>),
     Integer(i64),
@@ -17,10 +18,10 @@ pub enum Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
-    pub const OK: Reply<'static> = Reply::Status("OK");
+    pub const OK: Reply<'static> = Reply::Status(c"OK");
 
     /// The write was overtaken: it has not happened.
-    pub const FENCED: Reply<'static> = Reply::Status("FENCED");
+    pub const FENCED: Reply<'static> = Reply::Status(c"FENCED");
 
     /// A bulk string that borrows.
     pub fn bulk(bytes: &'a [u8]) -> Self {
@@ -35,6 +36,30 @@ impl<'a> Reply<'a> {
     /// An unsigned number; all that the product counts stay far below 2^63.
     pub fn number(number: u64) -> Self {
         Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// The same with bytes of its own.
+    pub fn into_owned(self) -> Reply<'static> {
+        match self {
+            Reply::Status(status) => Reply::Status(status),
+            Reply::Bulk(bytes) => Reply::Bulk(Cow::Owned(bytes.into_owned())),
+            Reply::Integer(integer) => Reply::Integer(integer),
+            Reply::Nil => Reply::Nil,
+            Reply::Array(replies) => Reply::Array(replies.into_iter().map(Reply::into_owned).collect()),
+            Reply::Map(pairs) => {
+                Reply::Map(pairs.into_iter().map(|(name, reply)| (name, reply.into_owned())).collect())
+            }
+        }
+    }
+
+    /// Bytes of the bulk strings in it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Reply::Bulk(bytes) => bytes.len(),
+            Reply::Array(replies) => replies.iter().map(Reply::bytes).sum(),
+            Reply::Map(pairs) => pairs.iter().map(|(_, reply)| reply.bytes()).sum(),
+            Reply::Status(_) | Reply::Integer(_) | Reply::Nil => 0,
+        }
     }
 
     /// The reply made of a value, or nil.

@@ -42,6 +42,8 @@ pub enum Flag {
     Admin,
     /// Not for scripts: it only makes sense on the primary's link and while a file is loaded.
     NoScript,
+    /// It may wait.
+    Blocking,
     AllowLoading,
     AllowStale,
 }
@@ -56,6 +58,7 @@ impl Flag {
             Flag::DenyOom => "deny-oom",
             Flag::Admin => "admin",
             Flag::NoScript => "deny-script",
+            Flag::Blocking => "blocking",
             Flag::AllowLoading => "allow-loading",
             Flag::AllowStale => "allow-stale",
         }
@@ -100,7 +103,7 @@ pub enum Kind {
     Integer { min: u64, max: u64, unit: &'static str },
     /// A number of words, then that many.
     Counted { word: &'static str },
-    /// These words, after its token where it has one, any number of times.
+    /// These words any number of times; where it is optional each time after its token, else after one.
     Repeated(&'static [&'static str]),
     /// One word or more, the last of a command.
     Many,
@@ -127,6 +130,7 @@ impl Command {
             (of(Flag::Write), "write"),
             (of(Flag::Fast), "fast"),
             (!of(Flag::Fast), "slow"),
+            (of(Flag::Blocking), "blocking"),
             (of(Flag::Admin), "admin"),
             (of(Flag::Admin), "dangerous"),
         ];
@@ -140,7 +144,8 @@ impl Command {
 
     /// Core's arity: the number of words with the name, negative where there may be more.
     pub fn arity(&self) -> i32 {
-        let required = self.arguments.iter().filter(|argument| !argument.optional).count();
+        let required: usize =
+            self.arguments.iter().filter(|argument| !argument.optional).map(Argument::least_words).sum();
         let words = i32::try_from(self.name_words().saturating_add(required)).unwrap_or(i32::MAX);
         let open = self
             .arguments
@@ -172,11 +177,32 @@ impl Command {
 }
 
 impl Argument {
+    /// How many words it is at least, where it is given.
+    fn least_words(&self) -> usize {
+        let values = match self.kind {
+            Kind::Flag => 0,
+            Kind::Repeated(names) => names.len(),
+            Kind::Counted { .. } => 2,
+            _ => 1,
+        };
+        values.saturating_add(usize::from(self.token.is_some()))
+    }
+
     /// As documentation shows it: `[GRACE ms]`.
     pub fn usage(&self) -> String {
+        let words = self.words();
+        match self.kind {
+            Kind::Repeated(_) if self.optional => format!("[{words}] ..."),
+            _ if self.optional => format!("[{words}]"),
+            _ => words,
+        }
+    }
+
+    /// The words that it is where it is given: `GRACE ms`.
+    pub fn words(&self) -> String {
         let value = match self.kind {
             Kind::Flag => String::new(),
-            Kind::Repeated(names) if self.token.is_some() => names.join(" "),
+            Kind::Repeated(names) if self.optional => names.join(" "),
             Kind::Repeated(names) => format!("{0} [{0} ...]", names.join(" ")),
             Kind::Many => format!("{0} [{0} ...]", self.name),
             Kind::Counted { word } => format!("n {word} [{word} ...]"),
@@ -187,11 +213,6 @@ impl Argument {
         };
         let words: Vec<&str> =
             [self.token.unwrap_or_default(), &value].into_iter().filter(|w| !w.is_empty()).collect();
-        let words = words.join(" ");
-        match self.kind {
-            Kind::Repeated(_) if self.optional => format!("[{words}] ..."),
-            _ if self.optional => format!("[{words}]"),
-            _ => words,
-        }
+        words.join(" ")
     }
 }

@@ -9,6 +9,7 @@ use super::api::api;
 use super::api::context::Context;
 use super::guard::guarded;
 use super::runtime::{self, Runtime};
+use super::waiting;
 use crate::core::limits::{Limits, maxima};
 
 /// A number among the limits.
@@ -23,7 +24,7 @@ struct Number {
     set: fn(&mut Limits, u64),
 }
 
-const NUMBERS: [Number; 5] = [
+const NUMBERS: [Number; 7] = [
     Number {
         name: c"params-max-bytes",
         is_memory: true,
@@ -57,6 +58,22 @@ const NUMBERS: [Number; 5] = [
         set: |limits, bytes| limits.tag_max_bytes = bytes as usize,
     },
     Number {
+        name: c"progress-max-bytes",
+        is_memory: true,
+        min: 1,
+        max: maxima::PROGRESS_BYTES as u64,
+        get: |limits| limits.progress_max_bytes as u64,
+        set: |limits, bytes| limits.progress_max_bytes = bytes as usize,
+    },
+    Number {
+        name: c"waiters-max",
+        is_memory: false,
+        min: 0,
+        max: maxima::WAITERS as u64,
+        get: |limits| limits.waiters_max as u64,
+        set: |limits, waiters| limits.waiters_max = waiters as usize,
+    },
+    Number {
         name: c"ttl-max-seconds",
         is_memory: false,
         min: 1,
@@ -80,7 +97,10 @@ const SWITCHES: [Switch; 3] = [
         name: c"enabled",
         default: true,
         get: |runtime| !runtime.disabled.get(),
-        set: |runtime, on| runtime.disabled.set(!on),
+        set: |runtime, on| {
+            runtime.disabled.set(!on);
+            waiting::reconsider();
+        },
     },
     Switch { name: c"memo", default: true, get: Runtime::has_memo, set: Runtime::set_memo },
     Switch {

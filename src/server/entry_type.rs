@@ -15,7 +15,8 @@ use super::api::io::{Digest, Io};
 use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::runtime;
+use super::waiting::with_followers;
+use super::{runtime, waiting};
 use crate::core::entry::Entry;
 use crate::core::origin::Origin;
 use crate::core::state::Stored;
@@ -130,6 +131,7 @@ pub fn register(context: Context<'_>) -> Result<(), String> {
         digest: Some(digest),
         free: Some(free),
         free_effort: Some(free_effort),
+        unlink2: Some(unlink),
         copy: Some(copy),
         defrag: Some(defrag),
         ..NO_METHODS
@@ -210,6 +212,25 @@ unsafe extern "C" fn free(value: *mut c_void) {
 /// One allocation, whatever its size.
 unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, _value: *const c_void) -> usize {
     1
+}
+
+/// The key loses its value (DEL, expiry, eviction, RENAME): whoever follows the entry looks again.
+unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, _value: *const c_void) {
+    guarded((), || {
+        if with_followers(|followers| followers.is_empty()) {
+            return;
+        }
+        // SAFETY: the server passes a context that knows the name and the database of its key.
+        let (key, database) = unsafe {
+            (
+                BorrowedString::new(api!(RedisModule_GetKeyNameFromOptCtx(context))),
+                api!(RedisModule_GetDbIdFromOptCtx(context)),
+            )
+        };
+        if let Some(key) = key {
+            waiting::changed_key(database, key.bytes());
+        }
+    });
 }
 
 /// A copy carries the name of its original, and so is absent wherever it lands under another.

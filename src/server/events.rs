@@ -6,18 +6,19 @@ use redis_module::raw;
 use super::api::context::Context;
 use super::api::{api, log};
 use super::guard::guarded;
-use super::{rules, runtime};
+use super::{rules, runtime, waiting};
 use crate::core::policy::rules::Rules;
 
 /// Subscribes to what changes here with the server: its role, its configuration, its data.
 pub fn subscribe(context: Context<'_>) -> Result<(), String> {
-    let events: [(u64, EventCallback); 6] = [
+    let events: [(u64, EventCallback); 7] = [
         (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, on_role_change),
         (raw::REDISMODULE_EVENT_CONFIG, on_config_change),
         (raw::REDISMODULE_EVENT_LOADING, on_loading),
         (raw::REDISMODULE_EVENT_PERSISTENCE, on_persistence),
         (raw::REDISMODULE_EVENT_FLUSHDB, on_flush),
         (raw::REDISMODULE_EVENT_SWAPDB, on_swap),
+        (raw::REDISMODULE_EVENT_CRON_LOOP, on_cron),
     ];
     for (id, callback) in events {
         let event = raw::RedisModuleEvent { id, dataver: 1 };
@@ -32,14 +33,17 @@ pub fn subscribe(context: Context<'_>) -> Result<(), String> {
 
 type EventCallback = unsafe extern "C" fn(*mut raw::RedisModuleCtx, raw::RedisModuleEvent, u64, *mut c_void);
 
-/// A promoted server's clocks leap, so that no number of the old primary's is used again.
+/// A promoted server's clocks leap, so that no number of the old primary's is used again. Leases are the old primary's.
 unsafe extern "C" fn on_role_change(
     _context: *mut raw::RedisModuleCtx,
     _event: raw::RedisModuleEvent,
     _subevent: u64,
     _data: *mut c_void,
 ) {
-    guarded((), || runtime::with(runtime::Runtime::begin_era));
+    guarded((), || {
+        runtime::with(runtime::Runtime::begin_era);
+        waiting::forget_leases();
+    });
 }
 
 unsafe extern "C" fn on_config_change(
@@ -112,6 +116,7 @@ unsafe extern "C" fn on_flush(
         {
             let database = (flushed.dbnum >= 0).then_some(flushed.dbnum);
             runtime::with(|runtime| runtime.roster.borrow_mut().flush(database));
+            waiting::drop_database(database);
         }
     });
 }
@@ -127,6 +132,22 @@ unsafe extern "C" fn on_swap(
         if let Some(swapped) = unsafe { data.cast::<raw::RedisModuleSwapDbInfo>().as_ref() } {
             let (one, other) = (swapped.dbnum_first, swapped.dbnum_second);
             runtime::with(|runtime| runtime.roster.borrow_mut().swap(one, other));
+            [one, other].into_iter().for_each(|database| waiting::drop_database(Some(database)));
+        }
+    });
+}
+
+/// The server's own tick, by default ten times a second.
+unsafe extern "C" fn on_cron(
+    context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _subevent: u64,
+    _data: *mut c_void,
+) {
+    guarded((), || {
+        // SAFETY: the server passes a context that is good until this returns.
+        if let Some(context) = unsafe { Context::new(context) } {
+            waiting::wake::on_tick(context);
         }
     });
 }

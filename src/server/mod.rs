@@ -9,6 +9,7 @@
 //! | [`registration`] | the command table as the server wants it |
 //! | [`config`], [`events`], [`runtime`] | configuration, what the server tells us, the state of this process |
 //! | [`rules`] | the rules in files |
+//! | [`waiting`] | leases, clients that wait, and who wakes them |
 //! | [`roster`] | keeps core from evicting namespaces |
 //! | [`api`] | thin, safe wrappers over the module API |
 //! | [`allocator`], [`guard`] | memory from the server's allocator, panics stopped at callbacks |
@@ -30,3 +31,4 @@ mod registration;
 mod roster;
 mod rules;
 mod runtime;
+mod waiting;

@@ -13,7 +13,7 @@ use super::api::io::{Digest, Io};
 use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::{rules, runtime};
+use super::{rules, runtime, waiting};
 use crate::core::namespace::Namespace;
 use crate::core::origin::Incarnation;
 use crate::protocol::apply::Effect;
@@ -159,6 +159,7 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
         if let (Some(key), Some(stored)) = (key, stored) {
             stored.met_in.set(None);
             runtime::with(|runtime| runtime.roster.borrow_mut().remove(database, key.bytes()));
+            waiting::drop_namespace(database, key.bytes());
         }
     });
 }

@@ -250,7 +250,7 @@ fn argument_flags(argument: &Argument) -> c_int {
     flag(argument.optional, raw::REDISMODULE_CMD_ARG_OPTIONAL)
         | flag(matches!(argument.kind, Kind::Many | Kind::Repeated(_)), raw::REDISMODULE_CMD_ARG_MULTIPLE)
         | flag(
-            matches!(argument.kind, Kind::Repeated(_)) && argument.token.is_some(),
+            matches!(argument.kind, Kind::Repeated(_)) && argument.optional,
             raw::REDISMODULE_CMD_ARG_MULTIPLE_TOKEN,
         )
 }

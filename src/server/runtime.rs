@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::api::context::random_u64;
 use super::api::string::OwnedString;
 use super::roster::Roster;
+use super::waiting;
 use crate::core::fingerprint::{Fingerprint, Fingerprinter};
 use crate::core::limits::Limits;
 use crate::core::memo::{Memo, Secret};
@@ -17,6 +18,7 @@ use crate::core::origin::{Origin, Origins};
 use crate::core::policy::Policy;
 use crate::core::policy::rules::Rules;
 use crate::core::refusal::Refusal;
+use crate::core::state::Address;
 use crate::protocol::entry_arguments::EntryArguments;
 
 /// All of it. The server calls the module from its main thread only (freeing values excepted, which touches
@@ -75,6 +77,13 @@ impl Runtime {
         Ok(resolved)
     }
 
+    /// What the address of an entry leads to.
+    pub fn resolve_address(&self, address: &Address<'_>) -> Resolved {
+        let policy = self.policy(address.namespace, address.operation);
+        let key = OwnedString::new(address.key().as_bytes());
+        Resolved { fingerprint: address.fingerprint, key, policy }
+    }
+
     fn work_out(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
         let policy = self.policy(entry.namespace, entry.operation);
         let fingerprint = entry.fingerprint(&mut self.fingerprinter.borrow_mut(), &policy)?;
@@ -128,7 +137,9 @@ impl Runtime {
         if let Some(memo) = self.memo.borrow_mut().as_mut() {
             memo.clear();
         }
-        change(&mut self.rules.borrow_mut())
+        let changed = change(&mut self.rules.borrow_mut());
+        waiting::reconsider();
+        changed
     }
 
     /// What holds for an operation in a namespace. Resolved once, and again when rules change, so that a lookup

@@ -9,11 +9,13 @@ use crate::harness::{
 use crate::{args, cache, call};
 
 /// Name, default as CONFIG GET shows it, smallest, largest.
-const NUMBERS: [(&str, i64, i64, i64); 5] = [
+const NUMBERS: [(&str, i64, i64, i64); 7] = [
     ("cache.params-max-bytes", 1 << 20, 1 << 10, 64 << 20),
     ("cache.result-max-bytes", 64 << 20, 1 << 10, 512 << 20),
     ("cache.tags-max", 64, 0, 1024),
     ("cache.tag-max-bytes", 256, 1, 4 << 10),
+    ("cache.progress-max-bytes", 64 << 10, 1, 1 << 20),
+    ("cache.waiters-max", 10_000, 0, 1_000_000),
     ("cache.ttl-max-seconds", 315_360_000, 1, 3_153_600_000),
 ];
 
@@ -72,6 +74,8 @@ fn lines_of_redis_conf_work_and_wrong_ones_stop_the_start() {
         .line("cache.result-max-bytes 10mb")
         .line("cache.tags-max 3")
         .line("cache.tag-max-bytes 16")
+        .line("cache.progress-max-bytes 2kb")
+        .line("cache.waiters-max 7")
         .line("cache.ttl-max-seconds 60")
         .line("cache.apply-from-clients yes")
         .start();
@@ -81,6 +85,8 @@ fn lines_of_redis_conf_work_and_wrong_ones_stop_the_start() {
         ("cache.result-max-bytes", "10485760"),
         ("cache.tags-max", "3"),
         ("cache.tag-max-bytes", "16"),
+        ("cache.progress-max-bytes", "2048"),
+        ("cache.waiters-max", "7"),
         ("cache.ttl-max-seconds", "60"),
         ("cache.apply-from-clients", "yes"),
     ] {
@@ -123,11 +129,13 @@ fn the_module_can_be_loaded_into_a_running_server() {
 }
 
 /// Every limit at its lowest.
-const LOWEST: [&str; 5] = [
+const LOWEST: [&str; 7] = [
     "cache.params-max-bytes 1kb",
     "cache.result-max-bytes 1kb",
     "cache.tags-max 0",
     "cache.tag-max-bytes 1",
+    "cache.progress-max-bytes 1",
+    "cache.waiters-max 0",
     "cache.ttl-max-seconds 1",
 ];
 

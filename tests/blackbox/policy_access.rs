@@ -71,7 +71,7 @@ fn flags_arity_and_tips_are_those_of_the_contract() {
     let server = Server::start();
     let mut client = server.client();
     for (name, arity, flags, tips) in [
-        ("set", -5, &["write", "denyoom", "admin"][..], 2),
+        ("set", -6, &["write", "denyoom", "admin"][..], 2),
         ("get", 4, &["readonly", "admin"], 0),
         ("del", -4, &["write", "admin"], 2),
         ("list", 2, &["readonly", "admin"], 0),

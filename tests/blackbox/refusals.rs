@@ -371,10 +371,15 @@ fn a_wrong_number_of_arguments() {
         &["FOO"],
         &["FOO", "ns", "op", "{}"],
         &[""],
-        // Of later versions.
-        &["FETCH", "ns", "op", "{}"],
-        &["MERGE", "ns", "op", "{}", "{}"],
-        &["FILL", "ns", "token", "r"],
+        &["FETCH", "ns", "op"],
+        &["FETCH", "ns", "op", "{}", "x"],
+        &["FILL", "ns", "token"],
+        &["RENEW", "ns"],
+        &["RELEASE", "ns"],
+        &["FAIL", "ns", "token"],
+        &["MERGE", "ns", "op", "{}"],
+        &["NEXT", "ns"],
+        &["NEXT", "ns", "AFTER", "op", "{}"],
     ] {
         server.refuses_words(words, "ERR", &[]);
     }

@@ -9,7 +9,6 @@ mod number;
 use super::entry::{Entry, Tags};
 use super::lifetime::Terms;
 use super::pointer::Pointer;
-use super::policy::templates;
 use super::refusal::Refusal;
 use super::set::{self, Subject, Write};
 use super::state::State;
@@ -106,8 +105,8 @@ fn own_tags<'a>(
     if rules.is_empty() || entry.tags.is_empty() {
         return entry.tags;
     }
-    let mut drawn = Vec::new();
-    templates::tags(rules, subject.params, entry.result, &mut drawn);
+    // Where the rules draw on params that are not known, the write is refused for it.
+    let drawn = set::drawn(rules, &subject.source, entry.result).unwrap_or_default();
     let own: Vec<&[u8]> = entry.tags.iter().filter(|tag| !drawn.iter().any(|drawn| drawn == tag)).collect();
     Tags::from_list(&own, block)
 }

@@ -92,18 +92,18 @@ impl Field {
         match self {
             Field::Ttl
             | Field::Grace
+            | Field::Negative
             | Field::Jitter
+            | Field::Lease
+            | Field::Retry
+            | Field::Refresh
             | Field::TtlFrom
             | Field::ExpiresFrom
             | Field::Tags
             | Field::Ignore
             | Field::Hash
             | Field::Bypass => true,
-            Field::Negative
-            | Field::Lease
-            | Field::Retry
-            | Field::Refresh
-            | Field::Compress
+            Field::Compress
             | Field::MaxBytes
             | Field::MaxWeight
             | Field::Evict

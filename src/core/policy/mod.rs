@@ -39,8 +39,16 @@ pub struct Policy {
     /// At least 1.
     pub ttl_ms: u64,
     pub grace_ms: u64,
+    /// How long a failure is remembered; 0 is not at all.
+    pub negative_ms: u64,
     /// At most 100.
     pub jitter_percent: u8,
+    /// How long a lease lasts, at least 1.
+    pub lease_ms: u64,
+    /// How long after a failed refresh nobody is asked for another.
+    pub retry_ms: u64,
+    /// Of the TTL, from when before its end one caller is asked to refresh; at most 100.
+    pub refresh_percent: u8,
     pub ttl_from: Option<Rc<TtlFrom>>,
     pub expires_from: Option<Rc<ExpiresFrom>>,
     pub tags: Rc<[Template]>,
@@ -55,7 +63,11 @@ impl Default for Policy {
         Policy {
             ttl_ms: 3_600_000,
             grace_ms: 0,
+            negative_ms: 0,
             jitter_percent: 0,
+            lease_ms: 30_000,
+            retry_ms: 1000,
+            refresh_percent: 0,
             ttl_from: None,
             expires_from: None,
             tags: Rc::default(),
@@ -72,6 +84,10 @@ impl Policy {
         match (field, value.clone()) {
             (Field::Ttl, Value::Duration(ttl_ms)) => self.ttl_ms = ttl_ms,
             (Field::Grace, Value::Duration(grace_ms)) => self.grace_ms = grace_ms,
+            (Field::Negative, Value::Duration(negative_ms)) => self.negative_ms = negative_ms,
+            (Field::Lease, Value::Duration(lease_ms)) => self.lease_ms = lease_ms,
+            (Field::Retry, Value::Duration(retry_ms)) => self.retry_ms = retry_ms,
+            (Field::Refresh, Value::Percent(percent)) => self.refresh_percent = percent,
             (Field::Jitter, Value::Percent(percent)) => self.jitter_percent = percent,
             (Field::TtlFrom, Value::TtlFrom(ttl_from)) => self.ttl_from = Some(ttl_from),
             (Field::ExpiresFrom, Value::ExpiresFrom(expires_from)) => self.expires_from = Some(expires_from),

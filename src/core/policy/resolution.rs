@@ -76,6 +76,7 @@ mod tests {
             ttl_ms: 60_000,
             grace_ms: 3000,
             jitter_percent: 5,
+            lease_ms: 5000,
             hash: HashKind::Blake3,
             ..Policy::default()
         };

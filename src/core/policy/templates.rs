@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use super::parts;
 use crate::core::limits::maxima;
 use crate::core::pointer::{Found, Pointer, find_all};
@@ -60,6 +62,35 @@ impl Template {
         Ok(Template(parts))
     }
 
+    /// The template with what the params say in its places.
+    fn bound(&self, params: &Values<'_>) -> Option<Template> {
+        let mut parts: Vec<Part> = Vec::new();
+        for part in &self.0 {
+            let text = match part {
+                Part::Literal(text) => text,
+                Part::Place(Document::Params, pointer) => params.get(pointer)?,
+                Part::Place(Document::Result, _) => {
+                    parts.push(part.clone());
+                    continue;
+                }
+            };
+            match parts.last_mut() {
+                Some(Part::Literal(before)) => push_within(before, text),
+                _ => {
+                    let mut literal = String::new();
+                    push_within(&mut literal, text);
+                    parts.push(Part::Literal(literal));
+                }
+            }
+        }
+        Some(Template(parts))
+    }
+
+    /// Whether it looks nowhere any more.
+    pub fn is_complete(&self) -> bool {
+        self.places().next().is_none()
+    }
+
     fn places(&self) -> impl Iterator<Item = (Document, &Pointer)> {
         self.0.iter().filter_map(|part| match part {
             Part::Literal(_) => None,
@@ -68,7 +99,36 @@ impl Template {
     }
 }
 
+/// Appends what of `text` a tag has room for, and a character more, so that the tag is refused.
+fn push_within(literal: &mut String, text: &str) {
+    for c in text.chars() {
+        if literal.len() > maxima::TAG_BYTES {
+            break;
+        }
+        literal.push(c);
+    }
+}
+
 impl Part {
+    /// A literal as it is, a place as an object with its pointer.
+    fn to_json(&self) -> Value {
+        match self {
+            Part::Literal(text) => Value::from(text.as_str()),
+            Part::Place(_, pointer) => json!({ "result": pointer.as_str() }),
+        }
+    }
+
+    fn from_json(json: &Value) -> Option<Part> {
+        match json {
+            Value::String(text) => Some(Part::Literal(text.clone())),
+            Value::Object(place) if place.len() == 1 => {
+                let pointer = Pointer::parse(place.get("result")?.as_str()?.as_bytes()).ok()?;
+                Some(Part::Place(Document::Result, pointer))
+            }
+            _ => None,
+        }
+    }
+
     /// Reads what stands between braces.
     fn place(place: &str) -> Result<Self, String> {
         let shown = || quoted(place.as_bytes());
@@ -135,6 +195,39 @@ impl<'t> Values<'t> {
         let place = self.pointers.iter().position(|other| *other == pointer)?;
         self.found.get(place)?.scalar().map(|scalar| scalar.text())
     }
+}
+
+/// What is left of templates once the params are known: those that look into the params, with what these say in
+/// their places. A template for which they say nothing is left out, as it gives no tag.
+pub fn bind(templates: &[Template], params: &[u8]) -> Vec<Template> {
+    let values = Values::read(templates, Document::Params, params);
+    let looks_there =
+        |template: &&Template| template.places().any(|(document, _)| document == Document::Params);
+    templates.iter().filter(looks_there).filter_map(|template| template.bound(&values)).collect()
+}
+
+/// Templates of which [`bind`] has filled the places, as JSON: of each its text, or where it still looks into the
+/// result a list of its literals and places.
+pub fn to_json(bound: &[Template]) -> String {
+    let text = |template: &Template| match &template.0[..] {
+        [Part::Literal(text)] => Value::from(text.as_str()),
+        parts => parts.iter().map(Part::to_json).collect(),
+    };
+    Value::Array(bound.iter().map(text).collect()).to_string()
+}
+
+/// Reads what [`to_json`] gives; none where it is anything else.
+pub fn from_json(json: &str) -> Option<Vec<Template>> {
+    let Value::Array(templates) = serde_json::from_str(json).ok()? else { return None };
+    if templates.len() > maxima::TAGS {
+        return None;
+    }
+    let read = |template| match template {
+        Value::String(text) => Some(Template(vec![Part::Literal(text)])),
+        Value::Array(parts) => parts.iter().map(Part::from_json).collect::<Option<_>>().map(Template),
+        _ => None,
+    };
+    templates.into_iter().map(read).collect()
 }
 
 fn expand<'v>(template: &Template, value: impl Fn(Document, &Pointer) -> Option<&'v str>) -> Option<Vec<u8>> {
@@ -224,5 +317,36 @@ mod tests {
             expanded("{result}", None, &format!("\"{}\"", "x".repeat(maxima::TAG_BYTES)))[0].len(),
             maxima::TAG_BYTES
         );
+    }
+
+    #[test]
+    fn what_params_say_is_bound_and_the_rest_stays_open() {
+        let templates =
+            parse("v:{params/id} plain {params/id}{params/n}:{result/x}:{params/none} {result/x} {params/id}-{result/x}")
+                .expect("templates");
+        let bound = bind(&templates, br#"{"id":"a{b}\"c","n":7}"#);
+        let json = to_json(&bound);
+        assert_eq!(json, r#"["v:a{b}\"c",["a{b}\"c-",{"result":"/x"}]]"#);
+        assert_eq!(from_json(&json), Some(bound.clone()));
+        let mut drawn = Vec::new();
+        tags(&bound, None, br#"{"x":true}"#, &mut drawn);
+        assert_eq!(drawn, [&b"v:a{b}\"c"[..], b"a{b}\"c-true"]);
+        assert_eq!(bound.iter().map(Template::is_complete).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn a_long_value_is_bound_as_one_that_is_refused() {
+        let long = format!("\"{}\"", "é".repeat(100_000));
+        let bound = bind(&parse("v:{params}").expect("a template"), long.as_bytes());
+        let [Template(parts)] = &bound[..] else { panic!("{bound:?}") };
+        let [Part::Literal(text)] = &parts[..] else { panic!("{parts:?}") };
+        assert!((maxima::TAG_BYTES + 1..maxima::TAG_BYTES + 4).contains(&text.len()));
+    }
+
+    #[test]
+    fn nothing_else_is_read_as_bound_templates() {
+        for json in ["", "{}", "[1]", r#"[[{"params":"/x"}]]"#, r#"[[{"result":"x"}]]"#, r#"["a"]x"#] {
+            assert_eq!(from_json(json), None, "{json}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `CACHE.RESULT INFO ns operation params`
 
+use std::rc::Rc;
+
 use super::super::entry_arguments::{NAMESPACE, OPERATION, PARAMS};
 use super::super::reply::Reply;
 use super::super::table::{Command, Flag, KeyUse};
@@ -21,21 +23,38 @@ pub const COMMAND: Command = Command {
             created_ms age_ms fresh_for_ms expires_in_ms bytes stored_bytes encoding tags took_ms weight hits holder \
             deadline_ms progress`. Numbers are integers; what does not apply is nil.",
     details: &[
-        "`state` is `fresh`, `stale` or `absent`; for an absent entry `why` says why as far as it is known. `version` \
+        "`state` is `fresh`, `stale`, `negative` (a remembered failure) or `absent`; for an absent entry `why` says why as far as it is known. `version` \
          is 0 for an absent entry. `created_ms` is an instant (Unix milliseconds); `age_ms`, `fresh_for_ms` and \
          `expires_in_ms` are durations, the last two nil for an entry that persists. `bytes` is the size of the result, \
-         `stored_bytes` what is kept of entry and metadata. `hits` counts how often this server served the entry.",
+         `stored_bytes` what is kept of entry and metadata. `hits` counts how often this server served the entry. \
+         `deadline_ms` is an instant too, until when the entry is leased; `holder` and `progress` are what its holder said of \
+         them, and `weight` what it reserved where the entry has none.",
     ],
     examples: &[],
 };
 
+/// The lease of an entry, for INFO.
+#[derive(Debug, Default)]
+pub struct InFlight {
+    pub holder: Option<Box<[u8]>>,
+    pub deadline: Option<Instant>,
+    pub progress: Option<Rc<[u8]>>,
+    pub weight: Option<u64>,
+}
+
 /// The pairs for what was found at an address.
-pub fn reply<'a>(address: &Address<'_>, state: &State<'a>, now: Instant) -> Reply<'a> {
+pub fn reply<'a>(
+    address: &Address<'_>,
+    state: &State<'a>,
+    in_flight: &'a InFlight,
+    now: Instant,
+) -> Reply<'a> {
     let stored = state.present();
     let entry = stored.map(|stored| &stored.entry);
     let (name, why) = match state {
         State::Fresh(_) => ("fresh", None),
         State::Stale(_) => ("stale", None),
+        State::Negative(_) => ("negative", None),
         State::Absent(why) => ("absent", why.text()),
     };
     let until =
@@ -56,10 +75,10 @@ pub fn reply<'a>(address: &Address<'_>, state: &State<'a>, now: Instant) -> Repl
         ("encoding", Reply::or_nil(entry, |_| Reply::bulk(b"raw"))),
         ("tags", Reply::or_nil(entry, |entry| Reply::Array(entry.tags.iter().map(Reply::bulk).collect()))),
         ("took_ms", Reply::or_nil(entry.and_then(|entry| entry.took_ms), number)),
-        ("weight", Reply::or_nil(entry.and_then(|entry| entry.weight), number)),
+        ("weight", Reply::or_nil(entry.and_then(|entry| entry.weight).or(in_flight.weight), number)),
         ("hits", Reply::or_nil(stored, |stored| number(stored.hits))),
-        ("holder", Reply::Nil),
-        ("deadline_ms", Reply::Nil),
-        ("progress", Reply::Nil),
+        ("holder", Reply::or_nil(in_flight.holder.as_deref(), Reply::bulk)),
+        ("deadline_ms", Reply::or_nil(in_flight.deadline, |deadline| number(deadline.unix_ms()))),
+        ("progress", Reply::or_nil(in_flight.progress.as_deref(), Reply::bulk)),
     ])
 }

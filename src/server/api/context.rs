@@ -41,6 +41,11 @@ impl<'a> Context<'a> {
     /// The time, to be read once a command. In a script or transaction it stands still as the server's does, except
     /// on 7.0, which tells modules the time of day only.
     pub fn now(self) -> Instant {
+        Self::time_of_day()
+    }
+
+    /// The same, where there is no command.
+    pub fn time_of_day() -> Instant {
         let ms = match NEWER.cached_microseconds {
             // SAFETY: takes nothing.
             Some(cached_microseconds) => unsafe { cached_microseconds() / 1000 },
@@ -77,6 +82,41 @@ impl<'a> Context<'a> {
 
     pub fn is_cluster(self) -> bool {
         self.has_flag(raw::REDISMODULE_CTX_FLAGS_CLUSTER)
+    }
+
+    pub fn is_replica(self) -> bool {
+        self.has_flag(raw::REDISMODULE_CTX_FLAGS_SLAVE)
+    }
+
+    /// Whether the client must not wait: in a transaction, in a script.
+    pub fn denies_blocking(self) -> bool {
+        self.has_flag(raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING)
+    }
+
+    /// Whether core would refuse a write for the memory that it takes. `key` is one of the command's.
+    ///
+    /// The flag alone is not enough: it stands while eviction is still under way, when core lets writes pass. So core is
+    /// asked with a write of its own that never changes anything.
+    pub fn is_full(self, key: BorrowedString<'_>) -> bool {
+        if !self.has_flag(raw::REDISMODULE_CTX_FLAGS_OOM) {
+            return false;
+        }
+        // SAFETY: "Mscc" takes a string of the server's and two C strings, and respects deny-oom: then there is no reply.
+        unsafe {
+            let reply = api!(RedisModule_Call(
+                self.as_ptr(),
+                c"SETRANGE".as_ptr(),
+                c"Mscc".as_ptr(),
+                key.as_ptr(),
+                c"0".as_ptr(),
+                c"".as_ptr()
+            ));
+            if reply.is_null() {
+                return true;
+            }
+            api!(RedisModule_FreeCallReply(reply));
+            false
+        }
     }
 
     pub fn source(self) -> Source {
@@ -154,7 +194,6 @@ impl<'a> Context<'a> {
                     api!(RedisModule_ReplyWithStringBuffer(context, bytes.as_ptr().cast(), bytes.len()));
                 }
                 Reply::Status(status) => {
-                    let Ok(status) = std::ffi::CString::new(*status) else { return };
                     api!(RedisModule_ReplyWithSimpleString(context, status.as_ptr()));
                 }
                 Reply::Integer(integer) => {

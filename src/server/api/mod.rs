@@ -7,11 +7,13 @@
 use lazy_static::lazy_static;
 use redis_module::raw;
 
+pub mod blocking;
 pub mod context;
 pub mod io;
 pub mod key;
 pub mod log;
 pub mod string;
+pub mod timer;
 
 /// Calls a function of the module API. An absent one is a contained panic, not a crash; [`missing`] makes
 /// sure that it cannot happen for those it lists.
@@ -39,6 +41,7 @@ pub fn missing() -> Option<&'static str> {
         RedisModule_CreateSubcommand RedisModule_SetCommandInfo RedisModule_SetAbsExpire
         RedisModule_RegisterNumericConfig RedisModule_LoadConfigs RedisModule_GetDbIdFromIO
         RedisModule_SubscribeToServerEvent RedisModule_EmitAOF RedisModule_SignalModifiedKey
+        RedisModule_BlockClientOnKeys RedisModule_GetDetachedThreadSafeContext
         RedisModule_ReplyWithMap RedisModule_DefragAlloc RedisModule_GetKeyNameFromOptCtx
     }
 }

@@ -3,13 +3,20 @@
 mod apply;
 mod clock;
 mod exists;
+mod fail;
+mod fetch;
+mod fill;
 mod get;
 mod help;
 mod info;
 mod invalidate;
 mod key;
+mod leased;
 mod merge;
+mod next;
 mod policy;
+mod release;
+mod renew;
 mod set;
 
 use libc::c_int;
@@ -24,9 +31,10 @@ use crate::core::instant::Instant;
 use crate::core::lifetime::Terms;
 use crate::core::limits::Limits;
 use crate::core::policy::Policy;
-use crate::core::policy::templates::needs_params;
+use crate::core::policy::templates::{self, Template, needs_params};
 use crate::core::refusal::Refusal;
-use crate::core::set::Subject;
+use crate::core::set::{Source, Subject, drawn, params_needed};
+use crate::core::state::Address;
 use crate::protocol::commands::COMMANDS;
 use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
@@ -84,8 +92,28 @@ impl<'a> Call<'a> {
         found: &'f Found<'_>,
         params: Option<&'f [u8]>,
     ) -> (Subject<'f>, Terms<'f>) {
-        let subject = Subject { fingerprint: &found.address.fingerprint, params };
+        let source = params.map_or(Source::Unknown, Source::Params);
+        let subject = Subject { fingerprint: &found.address.fingerprint, source };
         (subject, Terms { policy: &found.policy, limits: &self.limits, now: self.now })
+    }
+
+    /// What the rules draw from the params, for a token. Refused where it is known already that a result with these
+    /// tags would be.
+    fn bound_tags(&self, entry: &EntryArguments<'_>, policy: &Policy) -> Result<Box<[Template]>, Refusal> {
+        if !needs_params(&policy.tags) {
+            return Ok(Box::default());
+        }
+        let params = self.params_for_rules(entry, policy)?.ok_or_else(params_needed)?;
+        let bound = templates::bind(&policy.tags, &params);
+        let tags = drawn(&[], &Source::Bound(&bound), b"")?;
+        self.limits.check_tags(&tags.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        Ok(bound.into())
+    }
+
+    /// What stands at the address that a token names.
+    fn look_at(&self, address: Address<'a>) -> Result<Found<'a>, Refusal> {
+        let resolved = runtime::with(|runtime| runtime.resolve_address(&address));
+        Found::look(self.context, self.namespace()?, (address, resolved), self.now)
     }
 
     /// What stands at the address that a client names.
@@ -103,8 +131,14 @@ pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
     }
     [
         of::<get::Get>(),
+        of::<fetch::Fetch>(),
+        of::<fill::Fill>(),
+        of::<renew::Renew>(),
+        of::<release::Release>(),
+        of::<fail::Fail>(),
         of::<set::Set>(),
         of::<merge::Merge>(),
+        of::<next::Next>(),
         of::<invalidate::Invalidate>(),
         of::<exists::Exists>(),
         of::<info::Info>(),

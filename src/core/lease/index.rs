@@ -1,0 +1,73 @@
+//! Flights by address: by database, namespace and operation, each a level, so that all of a kind are found at once.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::super::fingerprint::Fingerprint;
+use super::{OwnedPlace, Place};
+
+/// The number of a flight. Never used twice.
+pub type FlightId = u64;
+
+type Fingerprints = HashMap<Fingerprint, FlightId>;
+type Operations = HashMap<Rc<str>, Fingerprints>;
+type Namespaces = HashMap<Rc<str>, Operations>;
+
+/// Where each flight is.
+#[derive(Debug, Default)]
+pub struct Index {
+    databases: HashMap<i32, Namespaces>,
+}
+
+impl Index {
+    pub fn find(&self, place: &Place<'_>) -> Option<FlightId> {
+        let address = &place.address;
+        let operations = self.databases.get(&place.database)?.get(address.namespace.as_str())?;
+        operations.get(address.operation.as_str())?.get(&address.fingerprint).copied()
+    }
+
+    /// Enters a flight; returns its place, whose names are shared with the others there.
+    pub fn insert(&mut self, place: &Place<'_>, id: FlightId) -> OwnedPlace {
+        let Place { database, address } = *place;
+        let (namespace, operations) =
+            shared(self.databases.entry(database).or_default(), address.namespace.as_str());
+        let (operation, fingerprints) = shared(operations, address.operation.as_str());
+        fingerprints.insert(address.fingerprint, id);
+        OwnedPlace { database, namespace, operation, fingerprint: address.fingerprint }
+    }
+
+    /// Takes a flight out, and the levels that it leaves empty.
+    pub fn remove(&mut self, place: &OwnedPlace) {
+        let Some(namespaces) = self.databases.get_mut(&place.database) else { return };
+        let Some(operations) = namespaces.get_mut(&place.namespace) else { return };
+        let Some(fingerprints) = operations.get_mut(&place.operation) else { return };
+        fingerprints.remove(&place.fingerprint);
+        if fingerprints.is_empty() {
+            operations.remove(&place.operation);
+        }
+        if operations.is_empty() {
+            namespaces.remove(&place.namespace);
+        }
+        if namespaces.is_empty() {
+            self.databases.remove(&place.database);
+        }
+    }
+
+    /// All flights of a namespace.
+    pub fn of_namespace(&self, database: i32, namespace: &str) -> Vec<FlightId> {
+        let operations = self.databases.get(&database).and_then(|namespaces| namespaces.get(namespace));
+        operations.into_iter().flat_map(HashMap::values).flat_map(HashMap::values).copied().collect()
+    }
+
+    /// All flights of a database.
+    pub fn of_database(&self, database: i32) -> Vec<FlightId> {
+        let namespaces = self.databases.get(&database).into_iter().flat_map(HashMap::values);
+        namespaces.flat_map(HashMap::values).flat_map(HashMap::values).copied().collect()
+    }
+}
+
+/// The level under a name, made where it is absent, and the name as the level above holds it.
+fn shared<'l, T: Default>(level: &'l mut HashMap<Rc<str>, T>, name: &str) -> (Rc<str>, &'l mut T) {
+    let name = level.get_key_value(name).map_or_else(|| name.into(), |(name, _)| Rc::clone(name));
+    (Rc::clone(&name), level.entry(name).or_default())
+}

@@ -1,0 +1,46 @@
+//! `CACHE.RESULT RENEW`
+
+use super::super::waiting::{self, wake, with_leases};
+use super::{Call, Handler};
+use crate::core::lease::table::Renewal;
+use crate::core::refusal::Refusal;
+use crate::core::token::Kind;
+use crate::protocol::reply::Reply;
+use crate::protocol::result::renew::{COMMAND, Request};
+use crate::protocol::table::Command;
+
+pub struct Renew;
+
+impl Handler for Renew {
+    const COMMAND: Command = COMMAND;
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let Request { namespace, token, length_ms, progress, weight } =
+            Request::parse(call.arguments, &call.limits)?;
+        let leased = call.leased(namespace, &token)?;
+        let found = call.look_at(leased.place.address)?;
+        if token.kind == Kind::Bypass || found.bypassed {
+            call.reply(&Reply::OK);
+            return Ok(());
+        }
+        if leased.is_overtaken(&found) {
+            leased.end_if_held();
+            call.reply(&Reply::FENCED);
+            return Ok(());
+        }
+        let shows = progress.is_some();
+        let renewal = Renewal {
+            length_ms,
+            default_ms: found.policy.lease_ms,
+            progress: progress.map(Into::into),
+            weight,
+        };
+        with_leases(|leases| leases.renew(&leased.place, &token, renewal, call.now));
+        if shows {
+            waiting::changed(&leased.place);
+        }
+        wake::arm();
+        call.reply(&Reply::OK);
+        Ok(())
+    }
+}

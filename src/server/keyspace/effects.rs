@@ -1,0 +1,163 @@
+//! Effects: what is done to the keyspace, here and on every replica.
+
+use super::super::api::context::{Context, Source};
+use super::super::api::io::Io;
+use super::super::api::key::Mode;
+use super::super::api::string::{BorrowedString, OwnedString};
+use super::super::runtime;
+use super::keys::{EntryKey, NamespaceKey};
+use super::told;
+use crate::core::entry::Mark;
+use crate::core::namespace::Era;
+use crate::core::origin::Incarnation;
+use crate::core::refusal::{Refusal, quoted};
+use crate::protocol::apply::{Effect, Placed};
+
+/// Carries out an effect that was decided here, and tells the replicas and the append-only file.
+pub fn mutate(
+    context: Context<'_>,
+    namespace: BorrowedString<'_>,
+    effect: &Effect<'_>,
+) -> Result<(), Refusal> {
+    carry_out(context, namespace, effect, Some(runtime::with(|runtime| runtime.era())))?;
+    let words = effect.words();
+    let words: Vec<&[u8]> =
+        std::iter::once(namespace.bytes()).chain(words.iter().map(|word| &word[..])).collect();
+    context.replicate(c"CACHE.APPLY", &words);
+    Ok(())
+}
+
+/// Writes an effect to an append-only file that is being rewritten.
+pub fn emit(io: Io, namespace: &[u8], effect: &Effect<'_>) {
+    let words = effect.words();
+    let words: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
+    io.emit(c"CACHE.APPLY", namespace, &words);
+}
+
+/// Carries out an effect: first everything that can be refused, then everything that changes. `era` is none
+/// where the effect is another server's.
+pub fn carry_out(
+    context: Context<'_>,
+    name: BorrowedString<'_>,
+    effect: &Effect<'_>,
+    era: Option<Era>,
+) -> Result<(), Refusal> {
+    let mut namespace = match effect {
+        Effect::Entry(_) => None,
+        _ => Some(NamespaceKey::open(context, name, Mode::Write)?),
+    };
+    match (effect, &mut namespace) {
+        (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone().made(era)),
+        (Effect::Entry(placed), _) => put(context, name, placed, Expiry::Later)?,
+        (Effect::Set(placed), Some(namespace)) => {
+            let (version, mark) = placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));
+            check_order(namespace, placed.origin.incarnation(), version)?;
+            check_apart(name, &placed.key)?;
+            put(context, name, placed, Expiry::Now)?;
+            namespace.change(placed.origin.incarnation(), version, |namespace| {
+                namespace.wrote(mark, version, era);
+            });
+        }
+        (Effect::Invalidate { key, incarnation, version, mark, left }, Some(namespace)) => {
+            check_order(namespace, *incarnation, *version)?;
+            check_apart(name, key)?;
+            match left {
+                Some(left) => put(context, name, left, Expiry::Now)?,
+                None => remove(context, name, key)?,
+            }
+            namespace.change(*incarnation, *version, |namespace| namespace.invalidated(*mark, *version, era));
+        }
+        (_, None) => {}
+    }
+    if let Some(namespace) = namespace {
+        if let Some(stored) = namespace.stored() {
+            stored.meet(context.database(), name.bytes());
+        }
+        context.signal_modified(name);
+    }
+    told::of(context.database(), name, effect);
+    Ok(())
+}
+
+/// Within one life of a namespace its clock only ever moves forward.
+fn check_order(namespace: &NamespaceKey<'_>, incarnation: Incarnation, version: u64) -> Result<(), Refusal> {
+    match namespace.get() {
+        Some(namespace) if namespace.incarnation() == incarnation && !namespace.admits(version) => {
+            let clock = namespace.clock();
+            Err(Refusal::syntax(format!(
+                "version {version} is not after {clock}, the clock of its namespace"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// While a namespace is open its key is nobody else's. Only an ordinary client's effect can fail this; a stored
+/// entry may well be at its namespace's key, where RENAME has put it, and a file brings it back there.
+fn check_apart(namespace: BorrowedString<'_>, key: &[u8]) -> Result<(), Refusal> {
+    if key == namespace.bytes() { Err(no_place(namespace, key)) } else { Ok(()) }
+}
+
+fn no_place(namespace: BorrowedString<'_>, key: &[u8]) -> Refusal {
+    let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
+    Refusal::syntax(format!("key {key} is no place for an entry of namespace {namespace}"))
+}
+
+/// Who sets the expiry of a key.
+#[derive(PartialEq, Eq)]
+enum Expiry {
+    Now,
+    /// The file that is being loaded does so next.
+    Later,
+}
+
+fn put(
+    context: Context<'_>,
+    namespace: BorrowedString<'_>,
+    placed: &Placed<'_>,
+    expiry: Expiry,
+) -> Result<(), Refusal> {
+    check_place(context, namespace, placed.origin.namespace().as_bytes(), &placed.key)?;
+    let name = OwnedString::new(&placed.key);
+    let mut key = EntryKey::open(context, name.borrow(), Mode::Write)?;
+    key.put(placed);
+    if expiry == Expiry::Now
+        && let Some(gone_at) = placed.entry().and_then(|entry| entry.gone_at())
+    {
+        key.0.key.set_expiry(gone_at);
+    }
+    context.signal_modified(name.borrow());
+    Ok(())
+}
+
+fn remove(context: Context<'_>, namespace: BorrowedString<'_>, key: &[u8]) -> Result<(), Refusal> {
+    check_place(context, namespace, namespace.bytes(), key)?;
+    let name = OwnedString::new(key);
+    let mut key = EntryKey::open(context, name.borrow(), Mode::Write)?;
+    if key.get().is_some() {
+        key.remove();
+        context.signal_modified(name.borrow());
+    }
+    Ok(())
+}
+
+/// Whether an entry of `owner` may be changed at `key` by an effect on `namespace`. Only what an ordinary client
+/// sends (an append-only file that is piped in) can fail this.
+fn check_place(
+    context: Context<'_>,
+    namespace: BorrowedString<'_>,
+    owner: &[u8],
+    key: &[u8],
+) -> Result<(), Refusal> {
+    if owner != namespace.bytes() {
+        return Err(no_place(namespace, key));
+    }
+    if context.is_cluster()
+        && context.source() == Source::Client
+        && context.slot_of(namespace) != context.slot_of(OwnedString::new(key).borrow())
+    {
+        let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
+        return Err(Refusal::syntax(format!("key {key} is not in the slot of namespace {namespace}")));
+    }
+    Ok(())
+}

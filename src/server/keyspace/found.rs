@@ -1,0 +1,212 @@
+//! What a command meets: a namespace and an entry, opened for reading.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use super::super::api::context::{Context, random_u64};
+use super::super::api::key::Mode;
+use super::super::api::string::BorrowedString;
+use super::super::entry_type::StoredEntry;
+use super::super::runtime::{self, Resolved};
+use super::keys::{EntryKey, NamespaceKey};
+use crate::core::entry::{Entry, Tags};
+use crate::core::fence::{Judge, judge};
+use crate::core::instant::Instant;
+use crate::core::lease::table::Standing;
+use crate::core::namespace::Namespace;
+use crate::core::origin::{Incarnation, Origin};
+use crate::core::policy::Policy;
+use crate::core::refusal::Refusal;
+use crate::core::set::Decision;
+use crate::core::stamp::Stamp;
+use crate::core::state::{Address, State, Stored, Why};
+use crate::core::token::Token;
+use crate::protocol::apply::{Effect, Placed};
+use crate::protocol::reply::Reply;
+
+/// What a command meets at an address, opened for reading.
+pub struct Found<'a> {
+    pub address: Address<'a>,
+    pub policy: Rc<Policy>,
+    /// Whether the cache is switched off here, by its policy or altogether.
+    pub bypassed: bool,
+    namespace: NamespaceKey<'a>,
+    entry: EntryKey<'a>,
+    now: Instant,
+}
+
+/// Why a write has no effect.
+#[derive(Debug, Clone, Copy)]
+pub enum Declined {
+    /// By NX or XX.
+    Forbidden,
+    /// By SINCE.
+    Fenced,
+}
+
+impl Declined {
+    pub fn reply(self) -> Reply<'static> {
+        match self {
+            Declined::Forbidden => Reply::Nil,
+            Declined::Fenced => Reply::FENCED,
+        }
+    }
+}
+
+/// The number that the next mutation of a namespace gets, and the life it is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Next {
+    pub incarnation: Incarnation,
+    pub version: u64,
+}
+
+impl Next {
+    /// What the mutation gets that makes a namespace.
+    fn of_new_namespace(context: Context<'_>) -> Self {
+        Next { incarnation: Incarnation(random_u64()), version: Namespace::first_version(context.unix_us()) }
+    }
+}
+
+impl<'a> Found<'a> {
+    /// Opens namespace and entry; `WRONGTYPE` where something else stands at either key.
+    pub fn look(
+        context: Context<'a>,
+        namespace: BorrowedString<'_>,
+        (address, Resolved { key, policy, .. }): (Address<'a>, Resolved),
+        now: Instant,
+    ) -> Result<Self, Refusal> {
+        let (disabled, keep_from_eviction) =
+            runtime::with(|runtime| (runtime.disabled.get(), runtime.eviction_by_use.get()));
+        let name = namespace;
+        let namespace = NamespaceKey::open(context, name, Mode::ReadUncounted)?;
+        if keep_from_eviction && let Some(stored) = namespace.stored() {
+            stored.meet(context.database(), name.bytes());
+        }
+        let entry = EntryKey::open(context, key.borrow(), Mode::Read)?;
+        let bypassed = policy.bypass || disabled;
+        Ok(Found { address, policy, bypassed, namespace, entry, now })
+    }
+
+    /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
+    pub fn state(&self) -> State<'_> {
+        let stored = self.entry.get().and_then(StoredEntry::stored);
+        State::of(&self.address, self.namespace.get(), stored, self.now)
+    }
+
+    /// What is there for those who look for a result: nothing where the cache is bypassed.
+    pub fn visible(&self) -> State<'_> {
+        if self.bypassed { State::Absent(Why::Disabled) } else { self.state() }
+    }
+
+    /// GET served what is there.
+    pub fn count_hit(&self) {
+        if let Some(entry) = self.entry.get() {
+            entry.count_hit();
+        }
+    }
+
+    /// Whether a write that began at `since`, and brings these tags, may be stale by now.
+    fn has_overtaken(&self, since: &Stamp, tags: Tags<'_>) -> bool {
+        let (mark, operation) = (self.address.mark(), self.address.operation.as_str());
+        let written = self
+            .entry
+            .get()
+            .and_then(StoredEntry::stored)
+            .is_some_and(|Stored { entry, .. }| entry.mark == mark && entry.version > since.clock);
+        written
+            || self
+                .namespace
+                .get()
+                .is_none_or(|namespace| namespace.has_overtaken(since, mark, operation, tags))
+    }
+
+    /// What the next mutation would get.
+    pub fn next(&self, context: Context<'_>) -> Result<Next, Refusal> {
+        match self.namespace.get() {
+            Some(namespace) => Ok(Next {
+                incarnation: namespace.incarnation(),
+                version: namespace.next_version(runtime::with(|runtime| runtime.era()), random_u64)?,
+            }),
+            None => Ok(Next::of_new_namespace(context)),
+        }
+    }
+
+    fn key(&self) -> Cow<'static, [u8]> {
+        self.address.key().as_bytes().to_vec().into()
+    }
+
+    /// The clock of the namespace, for a token.
+    pub fn since(&self) -> Stamp {
+        let name = self.address.namespace;
+        self.namespace.get().map_or_else(
+            || Token::before_namespace(name),
+            |namespace| Stamp::new(name, namespace.incarnation(), namespace.clock()),
+        )
+    }
+
+    /// Whether what a token brings, with these tags, was overtaken.
+    pub fn is_overtaken(&self, token: &Token, standing: Standing, tags: Tags<'_>) -> bool {
+        let incarnation = self.namespace.get().map(Namespace::incarnation);
+        match judge(token, standing, self.address.namespace, incarnation) {
+            Judge::Fenced => true,
+            Judge::Good => false,
+            Judge::Since(since) => self.has_overtaken(&since, tags),
+        }
+    }
+
+    /// The stored form of an entry at this address, for an effect.
+    pub fn place(&self, incarnation: Incarnation, entry: &Entry<'_>) -> Placed<'static> {
+        let mut record = Vec::with_capacity(entry.encoded_len());
+        entry.encode(&mut record);
+        let origin = Origin::new(self.address.namespace, incarnation, self.address.operation);
+        Placed { key: self.key(), origin: Cow::Owned(origin), record: record.into() }
+    }
+
+    /// What becomes of a write that was decided here: its effect, or why it has none.
+    pub fn effect_of(
+        &self,
+        decision: &Decision<'_>,
+        since: Option<&Stamp>,
+        next: Next,
+    ) -> Result<Effect<'static>, Declined> {
+        let is_overtaken = since.is_some_and(|since| self.has_overtaken(since, decision.tags()));
+        match decision {
+            Decision::Forbidden => Err(Declined::Forbidden),
+            _ if is_overtaken => Err(Declined::Fenced),
+            Decision::Store(entry) => Ok(Effect::Set(self.place(next.incarnation, entry))),
+            Decision::Remove => Ok(self.invalidation(next, None)),
+        }
+    }
+
+    /// The effect of invalidating what is at this address.
+    pub fn invalidation(&self, next: Next, left: Option<Placed<'static>>) -> Effect<'static> {
+        Effect::Invalidate {
+            key: self.key(),
+            incarnation: next.incarnation,
+            version: next.version,
+            mark: self.address.mark(),
+            left,
+        }
+    }
+}
+
+/// The clock of a namespace, for a stamp.
+pub struct Clock {
+    pub incarnation: Incarnation,
+    pub clock: u64,
+    /// The namespace that is to be made first, where there is none.
+    pub made: Option<Namespace>,
+}
+
+impl Clock {
+    /// Reads it; where there is no namespace, the one that a new one would begin with.
+    pub fn read(context: Context<'_>, name: BorrowedString<'_>) -> Result<Self, Refusal> {
+        let key = NamespaceKey::open(context, name, Mode::Read)?;
+        if let Some(namespace) = key.get() {
+            let (incarnation, clock) = (namespace.incarnation(), namespace.clock());
+            return Ok(Clock { incarnation, clock, made: None });
+        }
+        let Next { incarnation, version: clock } = Next::of_new_namespace(context);
+        Ok(Clock { incarnation, clock, made: Some(Namespace::starting_at(incarnation, clock)) })
+    }
+}

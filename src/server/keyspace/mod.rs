@@ -1,0 +1,22 @@
+//! Namespaces and entries in the keyspace: opened to be judged, changed by effects.
+//!
+//! Whatever a command decides becomes one [`Effect`](crate::protocol::apply::Effect), which this server carries out and
+//! sends to its replicas; they carry out the same. So what [`carry_out`] does is all that ever happens to the keyspace.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`keys`] | a key of one of our two types |
+//! | [`found`] | what a command meets |
+//! | [`effects`] | what is done, and sent on |
+//! | [`told`] | who waits for it |
+//! | [`sights`] | what those see who wait |
+
+mod effects;
+mod found;
+mod keys;
+mod sights;
+mod told;
+
+pub use effects::{carry_out, emit, mutate};
+pub use found::{Clock, Found};
+pub use sights::{busy, changes};

@@ -1,0 +1,59 @@
+//! What an effect means to those who wait for the entry.
+
+use super::super::api::context::Context;
+use super::super::api::string::BorrowedString;
+use super::super::waiting::{self, with_leases};
+use crate::core::fetch::Status;
+use crate::core::fetch::{Fetched, signed};
+use crate::core::lease::Place;
+use crate::core::name::NamespaceName;
+use crate::core::state::Address;
+use crate::protocol::apply::{Effect, Placed};
+
+/// An effect was carried out. A write ends the lease and answers all who wait; an invalidation revokes the lease, and
+/// one of them is next.
+pub fn of(database: i32, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
+    match effect {
+        Effect::Set(placed) => {
+            if let Some(place) = place(database, namespace, &placed.key) {
+                with_leases(|leases| leases.answer_all(&place, || fetched(placed)));
+            }
+            waiting::changed_key(database, &placed.key);
+        }
+        Effect::Invalidate { key, .. } => {
+            if let Some(place) = place(database, namespace, key) {
+                with_leases(|leases| leases.revoke(&place));
+            }
+            waiting::changed_key(database, key);
+        }
+        Effect::Entry(placed) => waiting::changed_key(database, &placed.key),
+        Effect::Namespace(_) => waiting::drop_namespace(database, namespace.bytes()),
+    }
+}
+
+/// Where that is; none where nobody waits for anything, and nothing is leased.
+fn place<'a>(database: i32, namespace: BorrowedString<'a>, key: &'a [u8]) -> Option<Place<'a>> {
+    if with_leases(|leases| leases.is_empty()) {
+        return None;
+    }
+    let address = Address::of_key(NamespaceName::parse(namespace.bytes()).ok()?, key)?;
+    Some(Place { database, address })
+}
+
+/// What was written, for those who waited for it.
+fn fetched(placed: &Placed<'_>) -> Fetched {
+    let now = Context::time_of_day();
+    match placed.entry() {
+        Some(entry) if entry.negative => Fetched::failed(entry.result, entry.version),
+        Some(entry) => match entry.failure.filter(|failure| now < failure.until) {
+            Some(failure) => Fetched::failed(failure.message, entry.version),
+            None => Fetched {
+                status: Status::Hit,
+                value: Some(entry.result.into()),
+                token: None,
+                version: signed(entry.version),
+            },
+        },
+        None => Fetched::failed(b"the result is gone", 0),
+    }
+}

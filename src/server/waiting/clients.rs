@@ -1,0 +1,107 @@
+//! The clients that wait: blocked, told, let go.
+
+use std::collections::HashMap;
+
+use libc::{c_int, c_void};
+use redis_module::raw;
+
+use super::super::api::blocking::{self, BlockedClient, Callbacks};
+use super::super::api::context::Context;
+use super::super::api::string::BorrowedString;
+use super::super::guard::guarded;
+use super::super::keyspace;
+use super::{wake, with_clients, with_followers, with_leases};
+use crate::core::lease::Ticket;
+use crate::protocol::reply::Reply;
+use crate::protocol::result::fetch;
+
+/// Who waits, until the server has said that they wait no longer.
+#[derive(Default)]
+pub struct Clients {
+    blocked: HashMap<Ticket, BlockedClient>,
+    /// What those are told who waited for a change.
+    told: HashMap<Ticket, Reply<'static>>,
+}
+
+/// Blocks the client of a command, for whom `ticket` stands in the tables. False where the server did not.
+pub fn block(context: Context<'_>, namespace: BorrowedString<'_>, timeout_ms: u64, ticket: Ticket) -> bool {
+    let callbacks = Callbacks { ready: on_ready, over: on_over, end: on_end };
+    let blocked = BlockedClient::block(context, namespace, timeout_ms, ticket.0, callbacks);
+    if let Some(blocked) = blocked {
+        with_clients(|clients| clients.blocked.insert(ticket, blocked));
+    }
+    blocked.is_some()
+}
+
+/// Tells a client to take its answer.
+pub fn wake(ticket: Ticket) {
+    if let Some(client) = with_clients(|clients| clients.blocked.get(&ticket).copied()) {
+        // SAFETY: it is here until `on_end` was called. No borrow is held: on 7.0 the server calls back at once.
+        unsafe { client.wake() };
+    }
+}
+
+/// Tells a client who waited for a change.
+pub fn tell(ticket: Ticket, reply: Reply<'static>) {
+    with_clients(|clients| clients.told.insert(ticket, reply));
+    wake(ticket);
+}
+
+/// The namespace's key came to be; that alone ends nobody's wait.
+unsafe extern "C" fn on_ready(
+    _context: *mut raw::RedisModuleCtx,
+    _words: *mut *mut raw::RedisModuleString,
+    _count: c_int,
+) -> c_int {
+    raw::REDISMODULE_ERR as c_int
+}
+
+/// The wait is over: with an answer, or because its time is.
+unsafe extern "C" fn on_over(
+    context: *mut raw::RedisModuleCtx,
+    _words: *mut *mut raw::RedisModuleString,
+    _count: c_int,
+) -> c_int {
+    // SAFETY: the server passes a context that is good until this returns.
+    let Some(context) = (unsafe { Context::new(context) }) else { return raw::REDISMODULE_ERR as c_int };
+    let replied = guarded(false, || {
+        reply(context, Ticket(blocking::number(context)));
+        true
+    });
+    if !replied {
+        context.reply_error("ERR the module failed at this command; the server's log says where");
+    }
+    raw::REDISMODULE_OK as c_int
+}
+
+fn reply(context: Context<'_>, ticket: Ticket) {
+    if let Some(fetched) = with_leases(|leases| leases.take_answer(ticket)) {
+        return context.reply(&fetch::reply(&fetched));
+    }
+    if let Some(told) = with_clients(|clients| clients.told.remove(&ticket)) {
+        return context.reply(&told);
+    }
+    let place = with_leases(|leases| leases.waits_at(ticket).cloned());
+    match place.as_ref().and_then(|place| place.place()) {
+        Some(place) => {
+            let busy = keyspace::busy(context, &place, context.now());
+            context.reply(&fetch::reply(&busy));
+        }
+        // It followed entries, and none has changed.
+        None => context.reply(&Reply::Nil),
+    }
+}
+
+/// The client is no longer blocked. Whatever it was given and did not take passes on.
+unsafe extern "C" fn on_end(_context: *mut raw::RedisModuleCtx, private: *mut c_void) {
+    guarded((), || {
+        let ticket = Ticket(blocking::of_private(private));
+        with_clients(|clients| {
+            clients.blocked.remove(&ticket);
+            clients.told.remove(&ticket);
+        });
+        with_leases(|leases| leases.leave(ticket));
+        with_followers(|followers| followers.remove(ticket));
+        wake::arm();
+    });
+}
