@@ -5,7 +5,7 @@ use std::error::Error;
 
 use crate::client::Client;
 use crate::jobs::Job;
-use crate::measure::{self, Effort};
+use crate::measure::{self, Effort, Series};
 use crate::table;
 use crate::workloads::{self, Way, Workload};
 
@@ -17,25 +17,38 @@ const PIPELINES: [usize; 2] = [16, 1];
 /// Measures every size at every depth, and prints each table as soon as it is known.
 pub fn run(client: &mut Client, effort: Effort, placement: &str) -> Result<(), Box<dyn Error>> {
     table::print_legend(effort.rounds, placement);
-    let mut of_the_bars = None;
-    let mut of_rules = None;
+    let mut smallest = Vec::new();
     for (bytes, count) in SIZES {
         let mut jobs: Vec<Job> = (0..count).map(|number| Job::new(number, bytes)).collect();
-        workloads::prepare(client, &mut jobs)?;
+        workloads::prepare(client, &jobs)?;
         for pipeline in PIPELINES {
-            let mut workloads = Way::ALL.map(|way| Workload::new(way, &jobs, pipeline));
-            let series = measure::run(client, &mut workloads, effort)?;
-            table::print(bytes, count, pipeline, &series);
-            of_the_bars.get_or_insert(series);
+            let series = compare(client, effort, &Way::ALL, &jobs, pipeline)?;
+            if bytes == SIZES[0].0 {
+                smallest.push(series);
+            }
         }
-        if of_rules.is_none() {
-            let mut workloads = Way::OF_RULES.map(|way| Workload::new(way, &jobs, PIPELINES[0]));
-            let series = measure::run(client, &mut workloads, effort)?;
-            table::print(bytes, count, PIPELINES[0], of_rules.insert(series));
+        if bytes == SIZES[0].0 {
+            compare(client, effort, &Way::OF_RULES, &jobs, PIPELINES[0])?;
+            workloads::note_versions(client, &mut jobs)?;
+            for pipeline in PIPELINES {
+                smallest.push(compare(client, effort, &Way::OF_FETCH, &jobs, pipeline)?);
+            }
         }
     }
-    if let Some(series) = of_the_bars {
-        table::print_bars(&series);
-    }
+    table::print_bars(&smallest);
     Ok(())
+}
+
+/// One table: some ways of asking for the same jobs.
+fn compare(
+    client: &mut Client,
+    effort: Effort,
+    ways: &[Way],
+    jobs: &[Job],
+    pipeline: usize,
+) -> Result<Vec<Series>, Box<dyn Error>> {
+    let mut workloads: Vec<Workload> = ways.iter().map(|way| Workload::new(*way, jobs, pipeline)).collect();
+    let series = measure::run(client, &mut workloads, effort)?;
+    table::print(jobs, pipeline, &series);
+    Ok(series)
 }

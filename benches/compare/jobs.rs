@@ -15,7 +15,7 @@ pub struct Job {
     pub result: String,
     /// The key that a client which hashes by itself would use.
     pub plain_key: String,
-    /// The version of its entry, once there is one that is asked for.
+    /// The version of its entry, where that was noted.
     pub version: i64,
 }
 

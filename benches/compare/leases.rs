@@ -30,9 +30,8 @@ const MARGIN: Duration = Duration::from_millis(300);
 
 /// What opening some leases, and their lapse, took.
 struct Opened {
-    bytes_each: f64,
-    open_us_each: f64,
-    lapse_us_each: f64,
+    open_us: f64,
+    lapse_us: f64,
 }
 
 /// Params of jobs that nobody has computed.
@@ -40,29 +39,25 @@ struct Jobs(Vec<String>);
 
 /// Measures, and prints what came of it.
 pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
-    client.ask(&["FLUSHALL"])?.must_be("OK")?;
     let jobs = Jobs((0..MANY).map(|number| Job::new(number, PARAMS_BYTES).params).collect());
     jobs.warm_up(client)?;
-    println!(
-        "\nleases: {PARAMS_BYTES} bytes of params, {PIPELINE} in a pipeline; medians of {rounds} rounds (min..max)"
-    );
-    println!(
-        "  {:<44} {:<28} {:<26} {:<26}",
-        "", "memory each, bytes", "CPU of opening, us", "CPU of a lapse, us"
-    );
-    let few = 0..FEW;
-    let alone =
-        (0..rounds).map(|_| jobs.open_and_lapse(client, few.clone(), FEW_MS)).collect::<Result<_, _>>()?;
-    print(&format!("{FEW} lapse, no others are open"), alone);
+    println!("\nleases, of jobs with params of {PARAMS_BYTES} bytes");
+    jobs.print_memory(client)?;
+
+    println!("  us of the server's processor for each, medians of all rounds (min..max):");
+    println!("  {:<34} {:>6}   {:<22} {:<22}", "", "rounds", "to open", "to lapse");
+    forget_all(client)?;
+    jobs.print_lapses(client, FEW, FEW_MS, rounds, "no others are open")?;
     jobs.open(client, FEW..MANY, FOREVER_MS)?;
-    let among =
-        (0..rounds).map(|_| jobs.open_and_lapse(client, few.clone(), FEW_MS)).collect::<Result<_, _>>()?;
-    print(&format!("{FEW} lapse, {} others are open", MANY - FEW), among);
+    jobs.print_lapses(client, FEW, FEW_MS, rounds, "among 100000 open")?;
+    forget_all(client)?;
+    jobs.print_lapses(client, MANY, MANY_MS, rounds.div_ceil(4), "all that are open")
+}
+
+/// Drops all leases.
+fn forget_all(client: &mut Client) -> Result<(), Box<dyn Error>> {
     client.ask(&["FLUSHALL"])?.must_be("OK")?;
-    let all = (0..rounds.div_ceil(4))
-        .map(|_| jobs.open_and_lapse(client, 0..MANY, MANY_MS))
-        .collect::<Result<_, _>>()?;
-    print(&format!("{MANY} lapse"), all);
+    client.ask(&["CACHE.CLOCK", NAMESPACE])?;
     Ok(())
 }
 
@@ -97,36 +92,66 @@ impl Jobs {
         Ok(())
     }
 
-    /// Opens a lease for each of some jobs and lets them lapse. What the server uses anyway in such a time is not counted.
+    /// What memory few of them take, and what many.
+    fn print_memory(&self, client: &mut Client) -> Result<(), Box<dyn Error>> {
+        forget_all(client)?;
+        let before = client.info("memory")?.figure("used_memory")?;
+        for (range, count) in [(0..FEW, FEW), (FEW..MANY, MANY)] {
+            self.open(client, range, FOREVER_MS)?;
+            let bytes = client.info("memory")?.figure("used_memory")? - before;
+            println!("  memory with {count} open: {:.0} bytes each", bytes / count as f64);
+        }
+        Ok(())
+    }
+
+    /// One line: what it takes to open some leases and to have them lapse.
+    fn print_lapses(
+        &self,
+        client: &mut Client,
+        count: usize,
+        lease_ms: u64,
+        rounds: usize,
+        what: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        let rounds: Vec<Opened> =
+            (0..rounds).map(|_| self.open_and_lapse(client, count, lease_ms)).collect::<Result<_, _>>()?;
+        let each = |us: fn(&Opened) -> f64| {
+            let each = rounds.iter().map(|round| us(round) / count as f64);
+            table::figure(Spread::of(each.collect()))
+        };
+        println!(
+            "  {:<34} {:>6}   {:<22} {:<22}",
+            format!("{count}, {what}"),
+            rounds.len(),
+            each(|round| round.open_us),
+            each(|round| round.lapse_us)
+        );
+        Ok(())
+    }
+
+    /// Opens leases and lets them lapse. What the server uses anyway in such a time is not counted.
     fn open_and_lapse(
         &self,
         client: &mut Client,
-        range: Range<usize>,
+        count: usize,
         lease_ms: u64,
     ) -> Result<Opened, Box<dyn Error>> {
-        let count = range.len() as f64;
         let wait = Duration::from_millis(lease_ms) + MARGIN;
-        let idle = cpu_of(client, |_| sleep(wait))?;
-        let before = client.info("memory")?.figure("used_memory")?;
+        let idle_us = cpu_us(client, |_| sleep(wait))?;
         let started = Instant::now();
-        let opening = cpu_of(client, |client| self.open(client, range.clone(), lease_ms))?;
+        let open_us = cpu_us(client, |client| self.open(client, 0..count, lease_ms))?;
         if started.elapsed() > Duration::from_millis(lease_ms) {
             return Err(
-                format!("{count} leases of {lease_ms} ms cannot be opened before the first lapses").into()
+                format!("{count} leases of {lease_ms} ms are not opened before the first lapses").into()
             );
         }
-        let bytes = client.info("memory")?.figure("used_memory")? - before;
-        let lapse = cpu_of(client, |_| sleep(wait))?;
-        Ok(Opened {
-            bytes_each: bytes / count,
-            open_us_each: opening / count,
-            lapse_us_each: (lapse - idle).max(0.0) / count,
-        })
+        let lapse_us = cpu_us(client, |_| sleep(wait))? - idle_us;
+        Ok(Opened { open_us, lapse_us })
     }
 }
 
 /// The microseconds that the server's main thread uses meanwhile.
-fn cpu_of(
+fn cpu_us(
     client: &mut Client,
     work: impl FnOnce(&mut Client) -> Result<(), Box<dyn Error>>,
 ) -> Result<f64, Box<dyn Error>> {
@@ -139,16 +164,4 @@ fn cpu_of(
 fn sleep(time: Duration) -> Result<(), Box<dyn Error>> {
     thread::sleep(time);
     Ok(())
-}
-
-/// One line.
-fn print(what: &str, opened: Vec<Opened>) {
-    let spread = |figure: fn(&Opened) -> f64| table::figure(Spread::of(opened.iter().map(figure).collect()));
-    println!(
-        "  {:<44} {:<28} {:<26} {:<26}",
-        what,
-        spread(|one| one.bytes_each),
-        spread(|one| one.open_us_each),
-        spread(|one| one.lapse_us_each)
-    );
 }

@@ -63,29 +63,22 @@ fn serve(role: &str, port: &str, clients: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Measures all parts, one after the other, against one server.
+/// Measures all parts, one after the other, each with a server of its own.
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
-    let server = Server::start()?;
-    let mut client = Client::connect(server.port())?;
-    for part in options.parts {
+    for part in &options.parts {
+        let server = Server::start()?;
+        let mut client = Client::connect(server.port())?;
+        let placement = match part {
+            Part::Hits | Part::Leases => options.placement,
+            // What thousands of clients do is no part of what the server does for them.
+            Part::Flight | Part::Wake => Placement::Apart,
+        };
+        placement.apply(server.pid())?;
         match part {
-            Part::Hits => {
-                options.placement.apply(server.pid())?;
-                hits::run(&mut client, options.hits, options.placement.words())?;
-            }
-            // What many clients do while the server works is no part of what they wait for.
-            Part::Flight => {
-                Placement::Apart.apply(server.pid())?;
-                flight::run(server.port(), &mut client, options.flight)?;
-            }
-            Part::Wake => {
-                Placement::Apart.apply(server.pid())?;
-                wake::run(server.port(), &mut client, options.wakes)?;
-            }
-            Part::Leases => {
-                options.placement.apply(server.pid())?;
-                leases::run(&mut client, options.lapses)?;
-            }
+            Part::Hits => hits::run(&mut client, options.hits, placement.words())?,
+            Part::Flight => flight::run(server.port(), &mut client, options.flight)?,
+            Part::Wake => wake::run(server.port(), &mut client, options.wakes)?,
+            Part::Leases => leases::run(&mut client, options.lapses)?,
         }
     }
     Ok(())

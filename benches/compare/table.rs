@@ -1,5 +1,6 @@
 //! What is shown: a table for each size of params and depth of pipeline, and the bars.
 
+use crate::jobs::Job;
 use crate::measure::{Sample, Series, Spread};
 use crate::workloads::Way;
 
@@ -17,14 +18,14 @@ const BARS: [Bar; 5] = [
     Bar { way: Way::CACHE_GET_MEMO_OFF, least: 0.45, of: Way::PlainGet },
     Bar { way: Way::CACHE_GET_MEMO_OFF, least: 6.0, of: Way::LuaGet },
     // At most 1.1 times its cost.
-    Bar { way: Way::CacheFetch, least: 1.0 / 1.1, of: Way::CACHE_GET },
+    Bar { way: Way::CACHE_FETCH, least: 1.0 / 1.1, of: Way::CACHE_GET },
 ];
 
 /// The ways that each table compares with another than its baseline, and that other.
 const COMPARED: [(Way, Way); 3] = [
     (Way::CACHE_GET, Way::LuaGet),
     (Way::CACHE_GET_MEMO_OFF, Way::LuaGet),
-    (Way::CacheFetch, Way::CACHE_GET),
+    (Way::CACHE_FETCH, Way::CACHE_GET),
 ];
 
 /// Says how to read what follows.
@@ -40,8 +41,9 @@ pub fn print_legend(rounds: usize, placement: &str) {
 }
 
 /// One table: all ways of asking for the same jobs.
-pub fn print(params_bytes: usize, jobs: usize, pipeline: usize, series: &[Series]) {
-    println!("\nparams of {params_bytes} bytes, {jobs} jobs, pipeline {pipeline}");
+pub fn print(jobs: &[Job], pipeline: usize, series: &[Series]) {
+    let params_bytes = jobs.first().map_or(0, |job| job.params.len());
+    println!("\nparams of {params_bytes} bytes, {} jobs, pipeline {pipeline}", jobs.len());
     println!(
         "  {:<38} {:>24} {:>10}   {:<21} {:<21}",
         "", "ops/s", "CPU us/op", "by ops, of GET/SETEX", "by CPU, of GET/SETEX"
@@ -60,7 +62,7 @@ pub fn print(params_bytes: usize, jobs: usize, pipeline: usize, series: &[Series
         );
     }
     for (way, of) in COMPARED {
-        let (Some(one), Some(other)) = (find(series, way), find(series, of)) else { continue };
+        let Some((one, other)) = find(series, way).zip(find(series, of)) else { continue };
         println!(
             "  {}, of {}: by ops {}, by CPU {}",
             way.name(),
@@ -71,11 +73,12 @@ pub fn print(params_bytes: usize, jobs: usize, pipeline: usize, series: &[Series
     }
 }
 
-/// The bars beside what was measured.
-pub fn print_bars(series: &[Series]) {
+/// The bars beside what was measured, each by the first of the tables that has both ways.
+pub fn print_bars(tables: &[Vec<Series>]) {
     println!("\nbars: hits, params of 150 bytes, pipeline 16");
     for bar in BARS {
-        let (Some(one), Some(other)) = (find(series, bar.way), find(series, bar.of)) else { continue };
+        let both = tables.iter().find_map(|series| find(series, bar.way).zip(find(series, bar.of)));
+        let Some((one, other)) = both else { continue };
         println!(
             "  {:<28} at least {:.2} of {:<18} by ops {:<33} by CPU {}",
             bar.way.name(),

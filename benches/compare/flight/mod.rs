@@ -49,7 +49,6 @@ struct Rounds {
 
 /// Measures, and prints what came of it.
 pub fn run(port: u16, client: &mut Client, effort: Effort) -> Result<(), Box<dyn Error>> {
-    client.ask(&["FLUSHALL"])?.must_be("OK")?;
     let mut processes = Processes::start(ROLE, port, PROCESSES, CLIENTS_EACH, Priority::Usual)?;
     let mut rounds = Rounds::default();
     for number in 0..effort.rounds {

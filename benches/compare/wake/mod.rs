@@ -44,7 +44,6 @@ struct Wake {
 
 /// Measures, and prints what came of it.
 pub fn run(port: u16, client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
-    client.ask(&["FLUSHALL"])?.must_be("OK")?;
     placement::allow_files(CLIENTS_EACH + OTHER_FILES)?;
     let connections = CLIENTS + OTHER_FILES;
     client.ask(&["CONFIG", "SET", "maxclients", &connections.to_string()])?.must_be("OK")?;
