@@ -2,7 +2,7 @@
 
 # `make run PORT=6380` serves on another port.
 PORT ?= 6379
-# More arguments for `make bench` (ARGS=--quick) and `make demo`.
+# More arguments for `make bench` (ARGS=--quick) and `make demo` (ARGS=crew plays that act alone).
 ARGS ?=
 
 # rustup puts cargo here, which a non-interactive shell may not have read yet.
@@ -51,7 +51,7 @@ lint: prerequisites ## Check format, warnings, documentation and the rules betwe
 bench: build ## Measure against plain GET and SETEX and a Lua function (ARGS=--quick for a short run)
 	RESULT_CACHE_MODULE=$(MODULE) cargo bench $(PURE) --bench compare -- $(ARGS)
 
-demo: build ## Encode a video with ffmpeg, fail, and find every rendition again
+demo: build ## Encode a video with ffmpeg, fail and find it all again; then with four workers, one of whom is killed
 	@scripts/install-missing ffmpeg
 	RESULT_CACHE_MODULE=$(MODULE) cargo run $(PURE) --example demo -- $(ARGS)
 

@@ -1,149 +1,118 @@
-//! The demo: a video is encoded, its upload fails, and the second attempt finds every rendition again.
+//! The demo, in two acts. Run it with `make demo`; `make demo ARGS=crew` plays one of them. It exits with 1 if anything
+//! came out differently from what it says.
 //!
-//! * [`cache`] is the part to copy: the cache as a program uses it, with `CACHE.RESULT GET` and `SET`;
-//! * [`media`] is the expensive work, real files made by ffmpeg;
-//! * [`upload`] is what follows it and fails the first time;
-//! * [`server`] starts a redis-server of our own with the module loaded, [`folder`] gives it and the files a place.
+//! * [`delivery`]: a video is encoded, its upload fails, and the second attempt finds every rendition again;
+//! * [`crew`]: four workers and twenty requesters, each a process, share a plan. Each rendition is encoded once, nobody
+//!   polls, and where a worker is killed another takes over.
 //!
-//! Run it with `make demo`. It exits with 1 if the second attempt had to encode anything.
+//! The part to copy is [`cache`]: the commands as a program uses them. What the processes do with it is in [`worker`]
+//! and [`requester`]. [`media`] and [`encoder`] are the expensive work, real files made by ffmpeg.
 
 mod cache;
+mod crew;
+mod delivery;
 mod digest;
+mod encoder;
 mod folder;
 mod media;
+mod plan;
+mod process;
+mod record;
+mod report;
+mod requester;
 mod server;
 mod steps;
 mod upload;
+mod worker;
 
 use std::error::Error;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::{env, fs};
 
-use cache::{Cache, Facts, Found};
+use cache::Cache;
 use folder::Folder;
-use media::{PROFILES, Profile, Rendition, Source};
-use serde::Serialize;
+use media::Source;
+use plan::Plan;
 use server::Server;
-use steps::Step;
-use upload::Destination;
 
-/// The params of an encoding: all that its outcome depends on, and nothing else.
-#[derive(Serialize)]
-struct Encoding<'a> {
-    source: &'a str,
-    profile: &'a Profile,
+/// The namespace of all results of the demo.
+const NAMESPACE: &str = "demo";
+
+/// What both acts need.
+struct Stage {
+    server: Server,
+    folder: Folder,
+    source: Source,
 }
 
 fn main() -> ExitCode {
-    match run() {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (name, outcome) = match words.as_slice() {
+        // Our own processes, which the crew starts.
+        [role @ ("worker" | "requester"), name, port, folder] => {
+            (*name, take_part(role, name, port, Path::new(folder)))
+        }
+        acts => ("demo", play(acts)),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("demo: {e}");
+            // In one piece: others may be complaining at the same time.
+            let _ = io::stderr().write_all(format!("{name}: {e}\n").as_bytes());
             ExitCode::FAILURE
         }
     }
 }
 
-/// Two attempts at the same delivery, with a destination that is down during the first.
-fn run() -> Result<(), Box<dyn Error>> {
-    let server = Server::start()?;
-    let mut cache = Cache::open(server.port(), "demo")?;
-    let folder = Folder::new("result-cache-demo")?;
-    println!(
-        "redis-server on port {} (process {}); files in {}",
-        server.port(),
-        server.pid(),
-        folder.path().display()
-    );
-    let source = Source::make(folder.path())?;
-    println!("source.mp4 is {}\n", source.digest);
-
-    let mut delivery =
-        Delivery { source, folder, destination: Destination::that_is_down()?, steps: Vec::new() };
-    steps::print_head();
-    if delivery.attempt(1, &mut cache).is_ok() {
-        return Err("the first upload should have failed: its destination was down".into());
+/// Plays the acts that are named, or both.
+fn play(acts: &[&str]) -> Result<(), Box<dyn Error>> {
+    let acts = if acts.is_empty() { &["delivery", "crew"] } else { acts };
+    if let Some(unknown) = acts.iter().find(|act| !["delivery", "crew"].contains(act)) {
+        return Err(format!("there is no act {unknown:?}; there are delivery and crew").into());
     }
-    delivery.destination.come_up()?;
-    delivery.attempt(2, &mut cache)?;
-    summarise(&delivery.steps)
-}
-
-/// One video on its way to one destination.
-struct Delivery {
-    source: Source,
-    folder: Folder,
-    destination: Destination,
-    steps: Vec<Step>,
-}
-
-impl Delivery {
-    /// Encodes every rendition, then uploads them. Knows nothing of earlier attempts: the cache does.
-    fn attempt(&mut self, attempt: u32, cache: &mut Cache) -> Result<(), Box<dyn Error>> {
-        let mut renditions = Vec::new();
-        for profile in &PROFILES {
-            renditions.push(self.encode(attempt, profile, cache)?);
+    let stage = Stage::set()?;
+    for act in acts {
+        println!();
+        match *act {
+            "delivery" => delivery::run(&stage)?,
+            _ => crew::run(&stage)?,
         }
-        let started = Instant::now();
-        let uploaded = renditions.iter().try_for_each(|rendition| self.destination.upload(rendition));
-        self.record(Step {
-            attempt,
-            what: "upload".into(),
-            cache: "",
-            took: started.elapsed(),
-            saved: Duration::ZERO,
-            outcome: match &uploaded {
-                Ok(()) => format!("{} files arrived", renditions.len()),
-                Err(e) => format!("FAILED: {e}"),
-            },
-        });
-        Ok(uploaded?)
     }
+    Ok(())
+}
 
-    /// The rendition by this profile: found, or encoded and then remembered.
-    fn encode(
-        &mut self,
-        attempt: u32,
-        profile: &Profile,
-        cache: &mut Cache,
-    ) -> Result<Rendition, Box<dyn Error>> {
-        let started = Instant::now();
-        let params = Encoding { source: &self.source.digest, profile };
-        let outcome = cache.result_of("encodeVideo", &params, Rendition::is_intact, || {
-            let rendition = Rendition::encode(&self.source, profile, self.folder.path())?;
-            let facts = Facts { weight: rendition.bytes, tag: format!("source:{}", self.source.digest) };
-            Ok((rendition, facts))
-        })?;
-        let (found, saved) = match outcome.found {
-            Found::Hit { saved } => ("hit", saved),
-            Found::Miss => ("miss", Duration::ZERO),
-        };
-        self.record(Step {
-            attempt,
-            what: format!("encode {}", profile.name),
-            cache: found,
-            took: started.elapsed(),
-            saved,
-            outcome: format!("{} bytes, plays {:.1} s", outcome.result.bytes, outcome.result.duration_s),
-        });
-        Ok(outcome.result)
-    }
-
-    fn record(&mut self, step: Step) {
-        steps::print(&step);
-        self.steps.push(step);
+/// One process of the crew's.
+fn take_part(role: &str, name: &str, port: &str, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let cache = Cache::open(port.parse()?, NAMESPACE)?;
+    let plan = fs::read_to_string(Plan::path_in(folder))?;
+    let plan: Plan = serde_json::from_str(&plan)?;
+    match role {
+        "worker" => worker::run(name, cache, &plan, folder),
+        _ => requester::run(name, cache, &plan),
     }
 }
 
-/// Says what the cache saved; an error if the second attempt encoded anything.
-fn summarise(steps: &[Step]) -> Result<(), Box<dyn Error>> {
-    let hits = steps.iter().filter(|step| step.cache == "hit").count();
-    let saved: Duration = steps.iter().map(|step| step.saved).sum();
-    println!("\n{hits} hits saved {:.2} seconds of encoding.", saved.as_secs_f64());
-    match steps.iter().filter(|step| step.attempt == 2 && step.cache == "miss").count() {
-        0 => Ok(()),
-        encoded => {
-            Err(format!("the second attempt encoded {encoded} renditions, and should have found them").into())
-        }
+impl Stage {
+    /// Starts the server and makes the video.
+    fn set() -> Result<Stage, Box<dyn Error>> {
+        let server = Server::start()?;
+        let folder = Folder::new("result-cache-demo")?;
+        println!(
+            "redis-server on port {} (process {}); files in {}",
+            server.port(),
+            server.pid(),
+            folder.path().display()
+        );
+        let source = Source::make(folder.path())?;
+        println!("source.mp4 is {}", source.digest);
+        Ok(Stage { server, folder, source })
+    }
+
+    /// A connection of our own to the results.
+    fn cache(&self) -> Result<Cache, Box<dyn Error>> {
+        Cache::open(self.server.port(), NAMESPACE)
     }
 }

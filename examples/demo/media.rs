@@ -8,6 +8,8 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::digest;
+use crate::encoder::Encoder;
+use crate::plan::Profile;
 
 /// The file that renditions are made from.
 pub struct Source {
@@ -16,23 +18,8 @@ pub struct Source {
     pub digest: String,
 }
 
-/// What a rendition shall be like. All that changes the outcome stands here, for it becomes part of the params.
-#[derive(Serialize)]
-pub struct Profile {
-    pub name: &'static str,
-    pub height: u32,
-    pub codec: &'static str,
-    /// Constant rate factor: 0 is lossless, 51 the worst.
-    pub crf: u32,
-    pub preset: &'static str,
-}
-
-/// The three renditions that a video is delivered in.
-pub const PROFILES: [Profile; 3] = [
-    Profile { name: "720p", height: 720, codec: "libx264", crf: 20, preset: "slow" },
-    Profile { name: "480p", height: 480, codec: "libx264", crf: 22, preset: "slow" },
-    Profile { name: "240p", height: 240, codec: "libx264", crf: 24, preset: "slow" },
-];
+/// How many pictures the source has: six seconds at thirty a second.
+pub const FRAMES: u64 = 180;
 
 /// The result that is cached: a small description that stands for a large file.
 #[derive(Serialize, Deserialize)]
@@ -46,46 +33,38 @@ pub struct Rendition {
 impl Source {
     /// Makes a clip of six seconds with picture and sound, as `source.mp4` in `folder`.
     pub fn make(folder: &Path) -> Result<Source, Box<dyn Error>> {
-        let path = folder.join("source.mp4");
-        ffmpeg(
+        let path = Source::path_in(folder);
+        finish(
             Command::new("ffmpeg")
+                .args(["-nostdin", "-v", "error"])
                 .args(["-f", "lavfi", "-i", "mandelbrot=size=1280x720:rate=30"])
                 .args(["-f", "lavfi", "-i", "sine=frequency=440", "-t", "6"])
-                .args([
-                    "-c:v",
-                    "libx264",
-                    "-preset",
-                    "ultrafast",
-                    "-crf",
-                    "16",
-                    "-pix_fmt",
-                    "yuv420p",
-                    "-c:a",
-                    "aac",
-                ]),
-            &path,
+                .args(["-c:v", "libx264", "-preset", "ultrafast", "-crf", "16"])
+                .args(["-pix_fmt", "yuv420p", "-c:a", "aac"])
+                .arg(&path),
         )?;
         Ok(Source { digest: digest(File::open(&path)?)?, path })
+    }
+
+    /// Where [`Source::make`] puts the file.
+    pub fn path_in(folder: &Path) -> PathBuf {
+        folder.join("source.mp4")
     }
 }
 
 impl Rendition {
     /// Encodes the source by the profile, into `folder`.
     pub fn encode(source: &Source, profile: &Profile, folder: &Path) -> Result<Rendition, Box<dyn Error>> {
-        let path = folder.join(format!("{}.mp4", profile.name));
-        ffmpeg(
-            Command::new("ffmpeg")
-                .arg("-i")
-                .arg(&source.path)
-                .args(["-vf", &format!("scale=-2:{}", profile.height), "-c:v", profile.codec])
-                .args(["-crf", &profile.crf.to_string(), "-preset", profile.preset, "-c:a", "copy"]),
-            &path,
-        )?;
+        Encoder::begin(source, profile, folder)?.finish()
+    }
+
+    /// Describes the file at `path`.
+    pub fn of(path: &Path) -> Result<Rendition, Box<dyn Error>> {
         Ok(Rendition {
-            bytes: fs::metadata(&path)?.len(),
-            digest: digest(File::open(&path)?)?,
-            duration_s: duration_of(&path)?,
-            path,
+            bytes: fs::metadata(path)?.len(),
+            digest: digest(File::open(path)?)?,
+            duration_s: duration_of(path)?,
+            path: path.into(),
         })
     }
 
@@ -94,13 +73,6 @@ impl Rendition {
     pub fn is_intact(&self) -> bool {
         File::open(&self.path).and_then(digest).is_ok_and(|now| now == self.digest)
     }
-}
-
-/// Runs ffmpeg to write `output`. The file appears under its name when it is whole, or not at all.
-fn ffmpeg(command: &mut Command, output: &Path) -> Result<(), Box<dyn Error>> {
-    let partial = output.with_extension("part.mp4");
-    finish(command.args(["-nostdin", "-v", "error", "-y"]).arg(&partial))?;
-    Ok(fs::rename(partial, output)?)
 }
 
 /// How long the video plays, in seconds.

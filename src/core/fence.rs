@@ -1,35 +1,48 @@
-//! Fencing: whether what a token brings was overtaken since its grant.
+//! Fencing: whether what a token or a stamp brings was overtaken since.
 
+use super::entry::Tags;
 use super::lease::table::Standing;
-use super::name::NamespaceName;
-use super::origin::Incarnation;
+use super::namespace::Namespace;
 use super::stamp::Stamp;
+use super::state::{Address, Stored};
 use super::token::Token;
 
-/// What decides about a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judge {
-    /// It is overtaken.
-    Fenced,
-    /// It is good: there has been nothing that could speak against it.
-    Good,
-    /// The namespace says whether something that concerns it happened since.
-    Since(Stamp),
+/// Where a write would go, as it is now.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    pub address: Address<'a>,
+    pub namespace: Option<&'a Namespace>,
+    /// What is at the entry's key.
+    pub stored: Option<Stored<'a>>,
 }
 
-/// Who decides about a token that stands so, in a namespace of this life, or where there is none.
-pub fn judge(
-    token: &Token,
-    standing: Standing,
-    name: NamespaceName<'_>,
-    namespace: Option<Incarnation>,
-) -> Judge {
-    match (standing, token.is_before_namespace(), namespace) {
-        // Where it was granted before there was a namespace, only who granted it knows that none came and went.
-        (Standing::Overtaken, ..) | (Standing::Unknown, true, _) | (_, false, None) => Judge::Fenced,
-        (_, true, None) => Judge::Good,
-        // All of this life lies behind the grant.
-        (_, true, Some(incarnation)) => Judge::Since(Stamp::new(name, incarnation, 0)),
-        (_, false, Some(_)) => Judge::Since(token.since),
+impl Ground<'_> {
+    /// Whether a write that began at `since`, and brings these tags, may be stale by now: whether the entry was written
+    /// since, as far as that still stands, or something that concerns it was invalidated.
+    pub fn has_overtaken(&self, since: &Stamp, tags: Tags<'_>) -> bool {
+        let Some(namespace) = self.namespace else { return true };
+        let mark = self.address.mark();
+        let written = self.stored.is_some_and(|Stored { origin, entry, .. }| {
+            origin.incarnation() == namespace.incarnation()
+                && entry.mark == mark
+                && entry.version > since.clock
+        });
+        written || namespace.has_overtaken(since, mark, self.address.operation.as_str(), tags)
+    }
+
+    /// Whether what a token brings was overtaken, where it stands so with the leases.
+    pub fn has_overtaken_token(&self, token: &Token, standing: Standing, tags: Tags<'_>) -> bool {
+        match (standing, self.namespace) {
+            (Standing::Overtaken, _) => true,
+            _ if !token.is_before_namespace() => self.has_overtaken(&token.since, tags),
+            // Granted before there was a namespace: only who granted it knows that none came and went since.
+            (Standing::Unknown, _) => true,
+            (_, None) => false,
+            // All of this life lies behind the grant.
+            (_, Some(namespace)) => {
+                let beginning = Stamp::new(self.address.namespace, namespace.incarnation(), 0);
+                self.has_overtaken(&beginning, tags)
+            }
+        }
     }
 }

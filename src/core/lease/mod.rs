@@ -15,9 +15,13 @@
 pub mod answers;
 pub mod flight;
 pub mod index;
+#[cfg(test)]
+mod schedules;
 pub mod settle;
 pub mod steady;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 use std::rc::Rc;
 

@@ -43,6 +43,8 @@ pub const COMMAND: Command = Command {
         "Ask with version 0 first, and then always with the version of the last answer: no change is missed for long, and \
          none is reported twice, though of several in a row only the last may be seen. Versions do not grow in a way that \
          means anything: compare them for being equal only.",
+        "It tells what stands, not what happened: a lease shows once its holder told progress (RENEW), a failure while it is \
+         remembered (PX or NEGATIVE). An entry that becomes stale has not changed.",
         "Every change wakes it, by whomever, and so does the end of an entry; on replicas too. At most 1000 entries are \
          followed by one call. In a transaction or a script nothing blocks.",
     ],

@@ -35,7 +35,7 @@ impl Handler for Fill {
         let terms = Terms { policy: &found.policy, limits: &call.limits, now: call.now };
         let (state, next) = (found.state(), found.next(call.context)?);
         let decision = decide(&write, &subject, &state, next.version, &terms, &mut joined_tags)?;
-        if found.is_overtaken(&token, leased.standing, decision.tags()) {
+        if found.ground().has_overtaken_token(&token, leased.standing, decision.tags()) {
             leased.end_if_held();
             call.reply(&Reply::FENCED);
             return Ok(());

@@ -39,7 +39,7 @@ impl Leased<'_> {
         let mut block = Vec::new();
         let tags = drawn(&[], &Source::Bound(&self.token.tags), b"").unwrap_or_default();
         let tags: Vec<&[u8]> = tags.iter().map(Vec::as_slice).collect();
-        found.is_overtaken(self.token, self.standing, Tags::from_list(&tags, &mut block))
+        found.ground().has_overtaken_token(self.token, self.standing, Tags::from_list(&tags, &mut block))
     }
 
     /// The lease is lost: where the token had it, whoever waits is next.

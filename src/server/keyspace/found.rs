@@ -9,17 +9,16 @@ use super::super::api::string::BorrowedString;
 use super::super::entry_type::StoredEntry;
 use super::super::runtime::{self, Resolved};
 use super::keys::{EntryKey, NamespaceKey};
-use crate::core::entry::{Entry, Tags};
-use crate::core::fence::{Judge, judge};
+use crate::core::entry::Entry;
+use crate::core::fence::Ground;
 use crate::core::instant::Instant;
-use crate::core::lease::table::Standing;
 use crate::core::namespace::Namespace;
 use crate::core::origin::{Incarnation, Origin};
 use crate::core::policy::Policy;
 use crate::core::refusal::Refusal;
 use crate::core::set::Decision;
 use crate::core::stamp::Stamp;
-use crate::core::state::{Address, State, Stored, Why};
+use crate::core::state::{Address, State, Why};
 use crate::core::token::Token;
 use crate::protocol::apply::{Effect, Placed};
 use crate::protocol::reply::Reply;
@@ -105,21 +104,6 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Whether a write that began at `since`, and brings these tags, may be stale by now.
-    fn has_overtaken(&self, since: &Stamp, tags: Tags<'_>) -> bool {
-        let (mark, operation) = (self.address.mark(), self.address.operation.as_str());
-        let written = self
-            .entry
-            .get()
-            .and_then(StoredEntry::stored)
-            .is_some_and(|Stored { entry, .. }| entry.mark == mark && entry.version > since.clock);
-        written
-            || self
-                .namespace
-                .get()
-                .is_none_or(|namespace| namespace.has_overtaken(since, mark, operation, tags))
-    }
-
     /// What the next mutation would get.
     pub fn next(&self, context: Context<'_>) -> Result<Next, Refusal> {
         match self.namespace.get() {
@@ -144,14 +128,10 @@ impl<'a> Found<'a> {
         )
     }
 
-    /// Whether what a token brings, with these tags, was overtaken.
-    pub fn is_overtaken(&self, token: &Token, standing: Standing, tags: Tags<'_>) -> bool {
-        let incarnation = self.namespace.get().map(Namespace::incarnation);
-        match judge(token, standing, self.address.namespace, incarnation) {
-            Judge::Fenced => true,
-            Judge::Good => false,
-            Judge::Since(since) => self.has_overtaken(&since, tags),
-        }
+    /// Where a write would go.
+    pub fn ground(&self) -> Ground<'_> {
+        let stored = self.entry.get().and_then(StoredEntry::stored);
+        Ground { address: self.address, namespace: self.namespace.get(), stored }
     }
 
     /// The stored form of an entry at this address, for an effect.
@@ -169,7 +149,7 @@ impl<'a> Found<'a> {
         since: Option<&Stamp>,
         next: Next,
     ) -> Result<Effect<'static>, Declined> {
-        let is_overtaken = since.is_some_and(|since| self.has_overtaken(since, decision.tags()));
+        let is_overtaken = since.is_some_and(|since| self.ground().has_overtaken(since, decision.tags()));
         match decision {
             Decision::Forbidden => Err(Declined::Forbidden),
             _ if is_overtaken => Err(Declined::Fenced),

@@ -1,4 +1,10 @@
-//! The result cache as a program uses it: two commands and one decision.
+//! The result cache as a program uses it.
+//!
+//! The simplest use stands here: two commands and one decision. [`lease`] is for what shall be computed once however
+//! many ask, [`news`] for those who only want to know.
+
+pub mod lease;
+pub mod news;
 
 use std::collections::HashMap;
 use std::error::Error;
