@@ -92,14 +92,23 @@ impl Jobs {
         Ok(())
     }
 
-    /// What memory few of them take, and what many.
+    /// What memory few of them take, and what many; and how long the slowest of so many takes, opened one by one.
     fn print_memory(&self, client: &mut Client) -> Result<(), Box<dyn Error>> {
         forget_all(client)?;
         let before = client.info("memory")?.figure("used_memory")?;
+        let mut slowest = Duration::ZERO;
         for (range, count) in [(0..FEW, FEW), (FEW..MANY, MANY)] {
-            self.open(client, range, FOREVER_MS)?;
+            for number in range {
+                let started = Instant::now();
+                self.open(client, number..number + 1, FOREVER_MS)?;
+                slowest = slowest.max(started.elapsed());
+            }
             let bytes = client.info("memory")?.figure("used_memory")? - before;
-            println!("  memory with {count} open: {:.0} bytes each", bytes / count as f64);
+            println!(
+                "  {count} open: {:.0} bytes of memory each; the slowest took {:.2} ms to open",
+                bytes / count as f64,
+                slowest.as_secs_f64() * 1e3
+            );
         }
         Ok(())
     }

@@ -22,10 +22,11 @@ const BARS: [Bar; 5] = [
 ];
 
 /// The ways that each table compares with another than its baseline, and that other.
-const COMPARED: [(Way, Way); 3] = [
+const COMPARED: [(Way, Way); 4] = [
     (Way::CACHE_GET, Way::LuaGet),
     (Way::CACHE_GET_MEMO_OFF, Way::LuaGet),
     (Way::CACHE_FETCH, Way::CACHE_GET),
+    (Way::CACHE_FETCH_MEMO_OFF, Way::CACHE_GET_MEMO_OFF),
 ];
 
 /// Says how to read what follows.

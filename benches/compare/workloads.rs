@@ -93,21 +93,19 @@ impl Way {
     /// The same without the memo, with all params read and hashed each time.
     pub const CACHE_GET_MEMO_OFF: Way = Way::CacheGet(Setting::MEMO_OFF);
 
-    /// What coalesces where it does not hit.
+    /// What would lease the computation, or wait for it, where there were no hit.
     pub const CACHE_FETCH: Way = Way::CacheFetch(Setting::DEFAULT);
+
+    /// The same without the memo.
+    pub const CACHE_FETCH_MEMO_OFF: Way = Way::CacheFetch(Setting::MEMO_OFF);
 
     /// What is measured for every size, in the order of the table.
     pub const ALL: [Way; 6] =
         [Way::PlainGet, Way::CACHE_GET, Way::CACHE_GET_MEMO_OFF, Way::LuaGet, Way::PlainSet, Way::CacheSet];
 
     /// What shows what FETCH costs beside GET. Nothing here writes: its reply tells the entry's version.
-    pub const OF_FETCH: [Way; 5] = [
-        Way::PlainGet,
-        Way::CACHE_GET,
-        Way::CACHE_FETCH,
-        Way::CACHE_GET_MEMO_OFF,
-        Way::CacheFetch(Setting::MEMO_OFF),
-    ];
+    pub const OF_FETCH: [Way; 5] =
+        [Way::PlainGet, Way::CACHE_GET, Way::CACHE_FETCH, Way::CACHE_GET_MEMO_OFF, Way::CACHE_FETCH_MEMO_OFF];
 
     /// What shows that a lookup costs the same however many rules there are.
     pub const OF_RULES: [Way; 7] = [
