@@ -66,6 +66,12 @@ fn serve(role: &str, port: &str, clients: &str) -> Result<(), Box<dyn Error>> {
 /// Measures all parts, one after the other, each with a server of its own.
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     for part in &options.parts {
+        if matches!(part, Part::Wake)
+            && let Err(e) = placement::allow_files(wake::FILES)
+        {
+            println!("\nwaking: left out, since {e}");
+            continue;
+        }
         let server = Server::start()?;
         let mut client = Client::connect(server.port())?;
         let placement = match part {

@@ -50,8 +50,8 @@ fn pin(process: u32, processor: &str) -> Result<(), Box<dyn Error>> {
     run(taskset, "taskset")
 }
 
-/// Makes sure that this process, and those that it starts, may open so many files. The connections of a server are files
-/// too, and it raises its own limit by itself.
+/// Makes sure that this process, and those that it starts from now on, may open so many files. The connections of a
+/// server are files too.
 pub fn allow_files(count: usize) -> Result<(), Box<dyn Error>> {
     let limits = fs::read_to_string("/proc/self/limits")?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap_or("");
@@ -64,6 +64,7 @@ pub fn allow_files(count: usize) -> Result<(), Box<dyn Error>> {
     // A trailing colon leaves the hard limit as it is.
     prlimit.args(["--pid", &process::id().to_string(), &format!("--nofile={count}:")]);
     run(prlimit, "prlimit")
+        .map_err(|e| format!("{count} open files are more than `ulimit -Hn` allows ({e})").into())
 }
 
 /// Runs one of the kernel's tools, without what it says.
