@@ -25,12 +25,18 @@ pub mod maxima {
     pub const HOLDER_BYTES: usize = 256;
     /// Clients that wait for one entry.
     pub const WAITERS: usize = 1_000_000;
+    /// Bytes of a plan.
+    pub const PLAN_BYTES: usize = 64 << 20;
+    /// Jobs of a plan.
+    pub const PLAN_JOBS: usize = 1_000_000;
     /// Entries that one NEXT follows.
     pub const FOLLOWED: usize = 1000;
     /// Seconds of a TTL or of a grace: 100 years.
     pub const TTL_SECONDS: u64 = 3_153_600_000;
     /// Epochs of tags and operations that a namespace keeps.
     pub const EPOCHS: usize = 65_536;
+    /// Epochs of patterns of operations that a namespace keeps: each lookup of an entry that is older looks at them.
+    pub const PATTERNS: usize = 64;
     /// Single invalidations that a namespace remembers by name.
     pub const RECENT_INVALIDATIONS: usize = 128;
 }
@@ -45,6 +51,10 @@ pub struct Limits {
     pub progress_max_bytes: usize,
     /// Clients that wait for one entry.
     pub waiters_max: usize,
+    /// Jobs of a plan.
+    pub plan_max_jobs: usize,
+    /// Bytes of the results and messages that a plan's reply brings.
+    pub plan_reply_max_bytes: usize,
     /// Bounds the TTL and the grace, each.
     pub ttl_max_ms: u64,
 }
@@ -58,6 +68,8 @@ impl Default for Limits {
             tag_max_bytes: 256,
             progress_max_bytes: 64 << 10,
             waiters_max: 10_000,
+            plan_max_jobs: 10_000,
+            plan_reply_max_bytes: 64 << 20,
             ttl_max_ms: 315_360_000_000,
         }
     }
@@ -79,6 +91,30 @@ impl Limits {
         check_bytes(what, text.len(), self.progress_max_bytes, "cache.progress-max-bytes")
     }
 
+    /// Whether a plan of this many bytes is read.
+    pub fn check_plan(&self, text: &[u8]) -> Result<(), Refusal> {
+        if text.len() <= maxima::PLAN_BYTES {
+            return Ok(());
+        }
+        let (bytes, max) = (text.len(), maxima::PLAN_BYTES);
+        Err(Refusal::new(Code::TooBig, format!("the plan has {bytes} bytes: at most {max} are accepted")))
+    }
+
+    /// Whether a plan may have so many jobs.
+    pub fn check_jobs(&self, jobs: usize) -> Result<(), Refusal> {
+        let max = self.plan_max_jobs;
+        if jobs <= max {
+            return Ok(());
+        }
+        let message = format!("the plan has {jobs} jobs: at most {max} are accepted (cache.plan-max-jobs)");
+        Err(Refusal::new(Code::TooBig, message))
+    }
+
+    /// Whether a plan's reply may bring so many bytes.
+    pub fn check_plan_reply(&self, bytes: usize) -> Result<(), Refusal> {
+        check_bytes("the plan's reply", bytes, self.plan_reply_max_bytes, "cache.plan-reply-max-bytes")
+    }
+
     /// Whether an entry may bear these tags.
     pub fn check_tags(&self, tags: &[&[u8]]) -> Result<(), Refusal> {
         if tags.len() > self.tags_max {
@@ -88,6 +124,11 @@ impl Limits {
                 format!("{given} tags are too many: at most {max} are accepted (cache.tags-max)"),
             ));
         }
+        self.check_each_tag(tags)
+    }
+
+    /// Whether each of these may be a tag.
+    pub fn check_each_tag(&self, tags: &[&[u8]]) -> Result<(), Refusal> {
         for tag in tags {
             if tag.is_empty() {
                 return Err(Refusal::syntax("a tag '' is empty: tags of at least one byte are accepted"));

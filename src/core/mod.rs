@@ -7,16 +7,18 @@
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
 //! | [`memo`] | spellings that need not be read again |
 //! | [`name`], [`state`], [`stamp`] | names, keys, what is found at them, and since when |
-//! | [`entry`], [`origin`], [`namespace`], [`recent`], [`codec`] | what is stored, and as which bytes |
+//! | [`entry`], [`origin`], [`namespace`], [`epochs`], [`recent`], [`codec`] | what is stored, and as which bytes |
 //! | [`policy`], [`mod@pointer`] | what the rules say of it, and what they look at |
 //! | [`set`], [`merge`], [`invalidate`], [`lifetime`] | what the commands decide |
 //! | [`fetch`], [`fail`], [`lease`], [`token`], [`fence`] | who computes, who waits, and whose result counts |
+//! | [`plan`] | many jobs at once |
 //! | [`follow`] | who waits for a change |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
 pub mod canonical;
 pub mod codec;
 pub mod entry;
+pub mod epochs;
 pub mod fail;
 pub mod fence;
 pub mod fetch;
@@ -32,6 +34,7 @@ pub mod merge;
 pub mod name;
 pub mod namespace;
 pub mod origin;
+pub mod plan;
 pub mod pointer;
 pub mod policy;
 pub mod recent;

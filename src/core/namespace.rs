@@ -3,12 +3,10 @@
 //! A namespace is a small value at a key of its own. It makes invalidation a number that moves: entries
 //! carry the clock of their write, and are dead where that is below a floor or an epoch kept here.
 
-use std::collections::BTreeMap;
-
 use super::codec::{Reader, Sink};
 use super::entry::{Entry, Mark, Tags};
-use super::limits::{MAX_INTEGER, maxima};
-use super::name::MAX_NAME_BYTES;
+use super::epochs::{Epochs, Scope};
+use super::limits::MAX_INTEGER;
 use super::origin::{ENCODING_VERSION, Incarnation, Origin};
 use super::recent::RecentInvalidations;
 use super::refusal::Refusal;
@@ -32,14 +30,8 @@ pub struct Namespace {
     incarnation: Incarnation,
     /// The number of the last mutation.
     clock: u64,
-    /// Entries of a lower version are dead.
-    floor: u64,
-    /// Tagged entries of a lower version are dead: the tag epochs that were folded.
-    tagged_floor: u64,
-    /// Entries that bear the tag and are of a lower version are dead.
-    tag_epochs: BTreeMap<Box<[u8]>, u64>,
-    /// Entries of the operation that are of a lower version are dead.
-    operation_epochs: BTreeMap<Box<[u8]>, u64>,
+    /// What was invalidated at once.
+    epochs: Epochs,
     /// The latest invalidations of single entries, for fencing.
     recent: RecentInvalidations,
     /// The clock at the last invalidation of any kind.
@@ -69,10 +61,7 @@ impl Namespace {
         Namespace {
             incarnation,
             clock,
-            floor: 0,
-            tagged_floor: 0,
-            tag_epochs: BTreeMap::new(),
-            operation_epochs: BTreeMap::new(),
+            epochs: Epochs::default(),
             recent: RecentInvalidations::default(),
             last_invalidation: 0,
             copies: 0,
@@ -138,51 +127,47 @@ impl Namespace {
         self.recent.explain(mark)
     }
 
+    /// Records that so much was invalidated at once, likewise.
+    pub fn invalidated_scope(&mut self, scope: &Scope<'_>, version: u64, era: Option<Era>) {
+        self.advance(version, era);
+        self.last_invalidation = version;
+        self.epochs.invalidate(scope, version);
+        if *scope == Scope::All {
+            self.recent = RecentInvalidations::default();
+        }
+    }
+
     /// Whether an entry of this origin is alive as far as invalidations go (its age is another matter).
     pub fn is_alive(&self, origin: &Origin, entry: &Entry<'_>) -> bool {
-        let outlived = |epochs: &BTreeMap<Box<[u8]>, u64>, name: &[u8]| {
-            epochs.get(name).is_none_or(|&epoch| entry.version >= epoch)
-        };
-        origin.incarnation() == self.incarnation
-            && entry.version >= self.floor
-            && (self.operation_epochs.is_empty()
-                || outlived(&self.operation_epochs, origin.operation().as_bytes()))
-            && (entry.tags.is_empty()
-                || (entry.version >= self.tagged_floor
-                    && (self.tag_epochs.is_empty()
-                        || entry.tags.iter().all(|tag| outlived(&self.tag_epochs, tag)))))
+        origin.incarnation() == self.incarnation && self.epochs.spare(origin.operation(), entry)
     }
 
     /// Whether a write that began at `since` may be stale by now: whether since then its entry, its operation, one of
     /// the tags that it brings or the whole namespace was invalidated, or another life of the namespace began. Where
     /// that was forgotten, it may have happened.
     pub fn has_overtaken(&self, since: &Stamp, mark: Mark, operation: &str, tags: Tags<'_>) -> bool {
-        let later = |epoch: u64| epoch > since.clock;
+        self.recent.may_hold(mark, since.clock) || self.has_overtaken_at_once(since, operation, tags)
+    }
+
+    /// The same but for invalidations of the single entry, of which the caller knows.
+    pub fn has_overtaken_at_once(&self, since: &Stamp, operation: &str, tags: Tags<'_>) -> bool {
         // A stamp from ahead of the clock is of a history that was lost.
         since.incarnation != self.incarnation
             || since.clock > self.clock
-            || later(self.floor)
-            || self.recent.may_hold(mark, since.clock)
-            || self.operation_epochs.get(operation.as_bytes()).is_some_and(|&epoch| later(epoch))
-            || (!tags.is_empty()
-                && (later(self.tagged_floor)
-                    || tags.iter().any(|tag| self.tag_epochs.get(tag).is_some_and(|&epoch| later(epoch)))))
+            || self.epochs.has_overtaken(since.clock, operation, tags)
+    }
+
+    /// What was invalidated at once.
+    pub fn epochs(&self) -> &Epochs {
+        &self.epochs
     }
 
     /// The stored form: [`ENCODING_VERSION`], then the fields in the order of their declaration.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![ENCODING_VERSION];
         bytes.put(&self.incarnation.0.to_le_bytes());
-        for value in [self.clock, self.floor, self.tagged_floor] {
-            bytes.put_varint(value);
-        }
-        for epochs in [&self.tag_epochs, &self.operation_epochs] {
-            bytes.put_varint(epochs.len() as u64);
-            for (name, &epoch) in epochs {
-                bytes.put_string(name);
-                bytes.put_varint(epoch);
-            }
-        }
+        bytes.put_varint(self.clock);
+        self.epochs.encode(&mut bytes);
         self.recent.encode(&mut bytes);
         bytes.put_varint(self.last_invalidation);
         bytes.put_varint(self.copies);
@@ -195,20 +180,14 @@ impl Namespace {
         reader.byte().filter(|&version| version == ENCODING_VERSION)?;
         let incarnation = Incarnation(reader.u64_le()?);
         let clock = reader.varint_up_to(MAX_INTEGER)?;
-        let floor = reader.varint_up_to(clock)?;
-        let tagged_floor = reader.varint_up_to(clock)?;
-        let tag_epochs = decode_epochs(&mut reader, maxima::TAG_BYTES, clock)?;
-        let operation_epochs = decode_epochs(&mut reader, MAX_NAME_BYTES, clock)?;
+        let epochs = Epochs::decode(&mut reader, clock)?;
         let recent = RecentInvalidations::decode(&mut reader, clock)?;
         let last_invalidation = reader.varint_up_to(clock)?;
         let copies = reader.varint_up_to(MAX_INTEGER)?;
         reader.is_empty().then_some(Namespace {
             incarnation,
             clock,
-            floor,
-            tagged_floor,
-            tag_epochs,
-            operation_epochs,
+            epochs,
             recent,
             last_invalidation,
             copies,
@@ -216,33 +195,17 @@ impl Namespace {
         })
     }
 
-    /// How many epochs it keeps.
-    pub fn epochs(&self) -> usize {
-        self.tag_epochs.len().saturating_add(self.operation_epochs.len())
-    }
-
     /// Bytes of memory beyond the value itself, roughly: for MEMORY USAGE.
     pub fn heap_bytes(&self) -> usize {
-        const NODE: usize = 48;
-        let epochs = self.tag_epochs.iter().chain(&self.operation_epochs);
-        let names: usize = epochs.map(|(name, _)| name.len().saturating_add(NODE)).sum();
-        names.saturating_add(self.recent.heap_bytes())
+        self.epochs.heap_bytes().saturating_add(self.recent.heap_bytes())
     }
-}
-
-fn decode_epochs(reader: &mut Reader<'_>, max_name: usize, clock: u64) -> Option<BTreeMap<Box<[u8]>, u64>> {
-    let mut epochs = BTreeMap::new();
-    for _ in 0..reader.varint_up_to(maxima::EPOCHS as u64)? {
-        let name = reader.string(max_name)?;
-        epochs.insert(name.into(), reader.varint_up_to(clock)?);
-    }
-    Some(epochs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::instant::Instant;
     use super::super::name::{NamespaceName, OperationName};
+    use super::super::policy::glob::Pattern;
     use super::*;
     use proptest::prelude::*;
 
@@ -338,31 +301,19 @@ mod tests {
     }
 
     #[test]
-    fn floors_and_epochs_kill_what_is_older() {
-        let mut block = Vec::new();
-        let tagged = Tags::from_list(&[b"t", b"u"], &mut block);
+    fn what_is_of_another_life_or_older_than_its_epoch_is_dead() {
+        let mut namespace = Namespace::starting_at(Incarnation(1), 100);
+        assert!(namespace.is_alive(&origin(1, "o"), &entry(5, Tags::NONE)));
+        assert!(!namespace.is_alive(&origin(2, "o"), &entry(5, Tags::NONE)), "another life of the namespace");
+        let pattern = Pattern::of_operations(b"o*").expect("a pattern");
+        namespace.invalidated_scope(&Scope::Operations(vec![pattern]), 101, None);
         let alive =
-            |namespace: &Namespace, version, tags| namespace.is_alive(&origin(1, "o"), &entry(version, tags));
-        let fresh = Namespace::starting_at(Incarnation(1), 100);
-        assert!(alive(&fresh, 5, tagged));
-        assert!(!fresh.is_alive(&origin(2, "o"), &entry(5, tagged)), "another life of the namespace");
-
-        let floored = Namespace { floor: 50, ..fresh.clone() };
-        assert_eq!([alive(&floored, 49, Tags::NONE), alive(&floored, 50, Tags::NONE)], [false, true]);
-
-        let folded = Namespace { tagged_floor: 50, ..fresh.clone() };
-        assert_eq!([alive(&folded, 49, tagged), alive(&folded, 49, Tags::NONE)], [false, true]);
-
-        let by_tag = Namespace { tag_epochs: BTreeMap::from([(b"u"[..].into(), 50)]), ..fresh.clone() };
-        assert_eq!([alive(&by_tag, 49, tagged), alive(&by_tag, 50, tagged)], [false, true]);
-        assert!(alive(&by_tag, 49, Tags::NONE));
-
-        let by_operation = Namespace { operation_epochs: BTreeMap::from([(b"o"[..].into(), 50)]), ..fresh };
-        assert_eq!(
-            [alive(&by_operation, 49, Tags::NONE), alive(&by_operation, 50, Tags::NONE)],
-            [false, true]
-        );
-        assert!(by_operation.is_alive(&origin(1, "p"), &entry(49, Tags::NONE)));
+            |operation, version| namespace.is_alive(&origin(1, operation), &entry(version, Tags::NONE));
+        assert_eq!([alive("o", 100), alive("o", 101), alive("p", 1)], [false, true, true]);
+        let stamp =
+            |clock| Stamp::new(NamespaceName::parse(b"n").expect("a namespace"), Incarnation(1), clock);
+        let overtaken = |clock| namespace.has_overtaken(&stamp(clock), Mark(1), "o", Tags::NONE);
+        assert_eq!([overtaken(100), overtaken(101)], [true, false]);
     }
 
     prop_compose! {
@@ -370,23 +321,29 @@ mod tests {
             incarnation in any::<u64>(),
             clock in 1..=MAX_INTEGER,
             tags in proptest::collection::btree_map(proptest::collection::vec(any::<u8>(), 1..9), any::<u64>(), 0..5),
-            operations in proptest::collection::btree_map("[a-z]{1,9}", any::<u64>(), 0..5),
+            operations in proptest::collection::btree_map("[a-z]{1,9}[*]?", any::<u64>(), 0..5),
             recent in proptest::collection::vec(any::<u64>(), 0..9),
-            floors in any::<[u64; 3]>(),
+            [floor, last] in any::<[u64; 2]>(),
             copies in 0..=MAX_INTEGER,
         ) -> Namespace {
+            let mut epochs = Epochs::default();
+            epochs.invalidate(&Scope::All, floor % clock);
+            for (tag, epoch) in &tags {
+                epochs.invalidate(&Scope::Tags(vec![tag]), epoch % clock);
+            }
+            for (pattern, epoch) in &operations {
+                let pattern = Pattern::of_operations(pattern.as_bytes()).expect("a pattern");
+                epochs.invalidate(&Scope::Operations(vec![pattern]), epoch % clock);
+            }
             Namespace {
                 incarnation: Incarnation(incarnation),
                 clock,
-                floor: floors[0] % clock,
-                tagged_floor: floors[1] % clock,
-                tag_epochs: tags.into_iter().map(|(tag, epoch)| (tag.into(), epoch % clock)).collect(),
-                operation_epochs: operations.into_iter().map(|(name, epoch)| (name.into_bytes().into(), epoch % clock)).collect(),
+                epochs,
                 recent: recent.into_iter().fold(RecentInvalidations::default(), |mut list, mark| {
                     list.invalidated(Mark(mark), mark % clock);
                     list
                 }),
-                last_invalidation: floors[2] % clock,
+                last_invalidation: last % clock,
                 copies,
                 era: None,
             }

@@ -16,6 +16,8 @@ pub enum Code {
     BadParams,
     /// A namespace or operation name outside the accepted alphabet or length.
     BadName,
+    /// A plan that is none.
+    BadPlan,
     /// A rule's pattern, field or value that is not acceptable.
     BadPolicy,
     /// A token or stamp that is malformed, or another namespace's.
@@ -38,6 +40,7 @@ impl Code {
             Code::WrongType => "WRONGTYPE",
             Code::BadParams => "BADPARAMS",
             Code::BadName => "BADNAME",
+            Code::BadPlan => "BADPLAN",
             Code::BadPolicy => "BADPOLICY",
             Code::BadToken => "BADTOKEN",
             Code::TooBig => "TOOBIG",

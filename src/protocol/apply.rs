@@ -8,10 +8,13 @@ use std::borrow::Cow;
 
 use super::entry_arguments::too_few;
 use super::table::{Argument, Command, Flag, KeyUse, Kind};
+use crate::core::codec::{Reader, Sink};
 use crate::core::entry::{Entry, Mark};
-use crate::core::limits::MAX_INTEGER;
+use crate::core::epochs::Scope;
+use crate::core::limits::{MAX_INTEGER, maxima};
 use crate::core::namespace::Namespace;
 use crate::core::origin::{Incarnation, Origin};
+use crate::core::policy::glob::Pattern;
 use crate::core::refusal::{Refusal, quoted};
 
 pub const NAME: &str = "CACHE.APPLY";
@@ -38,7 +41,7 @@ pub const COMMAND: Command = Command {
             kind: Kind::Text,
             token: None,
             optional: false,
-            summary: "SET, INVALIDATE, ENTRY or NAMESPACE",
+            summary: "SET, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or NAMESPACE",
         },
         Argument {
             name: "part",
@@ -87,6 +90,12 @@ pub enum Effect<'a> {
         mark: Mark,
         left: Option<Placed<'a>>,
     },
+    /// Single entries were invalidated; each has a version of its own, counted on from the first one's.
+    Remove { incarnation: Incarnation, version: u64, keys: Vec<Cow<'a, [u8]>> },
+    /// So much was invalidated at once.
+    Scope { incarnation: Incarnation, version: u64, scope: Scope<'a> },
+    /// One after the other; none of them is such a list itself.
+    Many(Vec<Effect<'a>>),
     /// A stored entry as it is, whatever its namespace says: a rewritten file lists keys in any order.
     Entry(Placed<'a>),
     /// A stored namespace as it is.
@@ -114,6 +123,18 @@ impl<'a> Effect<'a> {
                 }
                 words
             }
+            Effect::Remove { incarnation, version, keys } => {
+                let mut words = numbered("REMOVE", *incarnation, *version);
+                words.push(packed(keys.iter().map(|key| &key[..])).into());
+                words
+            }
+            Effect::Scope { incarnation, version, scope } => scope_words(*incarnation, *version, scope),
+            Effect::Many(effects) => {
+                let words = effects.iter().map(Effect::words);
+                let lists = words.map(|words| packed(words.iter().map(|word| &word[..])));
+                let lists: Vec<Vec<u8>> = lists.collect();
+                vec![b"MANY"[..].into(), packed(lists.iter().map(Vec::as_slice)).into()]
+            }
         }
     }
 
@@ -122,6 +143,29 @@ impl<'a> Effect<'a> {
     pub fn parse(words: &[&'a [u8]]) -> Result<Self, Refusal> {
         let (name, parts) = words.split_first().ok_or_else(too_few)?;
         match (*name, parts) {
+            (b"MANY", &[lists]) => {
+                let lists = unpacked(lists)?;
+                let effects = lists.into_iter().map(|list| Effect::parse_one(&unpacked(list)?));
+                effects.collect::<Result<_, _>>().map(Effect::Many)
+            }
+            _ => Effect::parse_one(words),
+        }
+    }
+
+    /// Reads an effect that is no list.
+    fn parse_one(words: &[&'a [u8]]) -> Result<Self, Refusal> {
+        let (name, parts) = words.split_first().ok_or_else(too_few)?;
+        match (*name, parts) {
+            (b"REMOVE", &[incarnation, version, keys]) => {
+                let keys: Vec<Cow<'a, [u8]>> = unpacked(keys)?.into_iter().map(Cow::Borrowed).collect();
+                let (incarnation, version) = (Incarnation(number(incarnation)?), checked(number(version)?)?);
+                checked(version.saturating_add(keys.len() as u64))?;
+                Ok(Effect::Remove { incarnation, version, keys })
+            }
+            (b"TAGS" | b"OPERATIONS" | b"ALL", [incarnation, version, names @ ..]) => {
+                let (incarnation, version) = (Incarnation(number(incarnation)?), checked(number(version)?)?);
+                Ok(Effect::Scope { incarnation, version, scope: parse_scope(name, names)? })
+            }
             (b"SET", &[key, origin, record]) => Ok(Effect::Set(placed(key, origin, record)?)),
             (b"ENTRY", &[key, origin, record]) => Ok(Effect::Entry(placed(key, origin, record)?)),
             (b"NAMESPACE", &[state]) => Namespace::decode(state).map(Effect::Namespace).ok_or_else(|| {
@@ -134,7 +178,8 @@ impl<'a> Effect<'a> {
                 invalidate(key, [incarnation, version, mark], Some(placed(key, origin, record)?))
             }
             _ => Err(Refusal::syntax(format!(
-                "unknown effect {} with {} parts: SET, INVALIDATE, ENTRY or NAMESPACE is accepted",
+                "unknown effect {} with {} parts: SET, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or \
+                 NAMESPACE is accepted",
                 quoted(name),
                 parts.len()
             ))),
@@ -155,17 +200,8 @@ fn invalidate<'a>(
     numbers: [&[u8]; 3],
     left: Option<Placed<'a>>,
 ) -> Result<Effect<'a>, Refusal> {
-    let number = |word: &[u8]| {
-        let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<u64>().ok());
-        number.ok_or_else(|| Refusal::syntax("the effect INVALIDATE has a part that is no number"))
-    };
     let [incarnation, version, mark] = numbers;
-    let version = number(version)?;
-    if version > MAX_INTEGER {
-        return Err(Refusal::syntax(format!(
-            "version {version} is too large: at most {MAX_INTEGER} is accepted"
-        )));
-    }
+    let version = checked(number(version)?)?;
     Ok(Effect::Invalidate {
         key: key.into(),
         incarnation: Incarnation(number(incarnation)?),
@@ -173,6 +209,73 @@ fn invalidate<'a>(
         mark: Mark(number(mark)?),
         left,
     })
+}
+
+fn number(word: &[u8]) -> Result<u64, Refusal> {
+    let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<u64>().ok());
+    number.ok_or_else(|| Refusal::syntax("the effect has a part that is no number"))
+}
+
+fn checked(version: u64) -> Result<u64, Refusal> {
+    if version <= MAX_INTEGER {
+        return Ok(version);
+    }
+    Err(Refusal::syntax(format!("version {version} is too large: at most {MAX_INTEGER} is accepted")))
+}
+
+fn numbered<'a>(name: &'static str, incarnation: Incarnation, version: u64) -> Vec<Cow<'a, [u8]>> {
+    let mut words: Vec<Cow<'a, [u8]>> = vec![name.as_bytes().into()];
+    words.extend([incarnation.0, version].map(|number| Cow::Owned(number.to_string().into_bytes())));
+    words
+}
+
+fn scope_words<'e>(incarnation: Incarnation, version: u64, scope: &'e Scope<'_>) -> Vec<Cow<'e, [u8]>> {
+    let name = match scope {
+        Scope::Tags(_) => "TAGS",
+        Scope::Operations(_) => "OPERATIONS",
+        Scope::All => "ALL",
+    };
+    let mut words = numbered(name, incarnation, version);
+    match scope {
+        Scope::Tags(tags) => words.extend(tags.iter().map(|tag| Cow::Borrowed(*tag))),
+        Scope::Operations(patterns) => {
+            words.extend(patterns.iter().map(|pattern| Cow::Borrowed(pattern.as_str().as_bytes())));
+        }
+        Scope::All => {}
+    }
+    words
+}
+
+fn parse_scope<'a>(name: &[u8], names: &[&'a [u8]]) -> Result<Scope<'a>, Refusal> {
+    match (name, names) {
+        (b"ALL", []) => Ok(Scope::All),
+        (b"TAGS", [_, ..]) if names.iter().all(|tag| (1..=maxima::TAG_BYTES).contains(&tag.len())) => {
+            Ok(Scope::Tags(names.to_vec()))
+        }
+        (b"OPERATIONS", [_, ..]) => names
+            .iter()
+            .map(|name| Pattern::of_operations(name))
+            .collect::<Result<_, _>>()
+            .map(Scope::Operations),
+        _ => Err(Refusal::syntax("the effect has parts that name nothing to invalidate")),
+    }
+}
+
+/// Many strings in one, each with its length: a word costs the server more than its bytes.
+fn packed<'a>(strings: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    strings.for_each(|string| bytes.put_string(string));
+    bytes
+}
+
+fn unpacked(bytes: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
+    let mut reader = Reader::new(bytes);
+    let mut strings = Vec::new();
+    while !reader.is_empty() {
+        let string = reader.string(usize::MAX);
+        strings.push(string.ok_or_else(|| Refusal::syntax("the effect has a list that breaks off"))?);
+    }
+    Ok(strings)
 }
 
 #[cfg(test)]
@@ -211,12 +314,25 @@ mod tests {
     fn effects() -> Vec<Effect<'static>> {
         let (incarnation, version, mark) = (Incarnation(u64::MAX), MAX_INTEGER, Mark(u64::MAX));
         let key: Cow<'static, [u8]> = b"k"[..].into();
+        let patterns = [&b"a*"[..], b"b"].map(|text| Pattern::of_operations(text).expect("a pattern")).into();
         vec![
             Effect::Set(some_placed()),
             Effect::Entry(some_placed()),
             Effect::Namespace(Namespace::starting_at(incarnation, 7)),
             Effect::Invalidate { key: key.clone(), incarnation, version, mark, left: None },
             Effect::Invalidate { key, incarnation, version, mark, left: Some(some_placed()) },
+            Effect::Remove {
+                incarnation,
+                version: 7,
+                keys: vec![b"k"[..].into(), b""[..].into(), vec![b'x'; 300].into()],
+            },
+            Effect::Scope { incarnation, version, scope: Scope::Tags(vec![b"a", b"b\n"]) },
+            Effect::Scope { incarnation, version, scope: Scope::Operations(patterns) },
+            Effect::Scope { incarnation, version, scope: Scope::All },
+            Effect::Many(vec![
+                Effect::Set(some_placed()),
+                Effect::Namespace(Namespace::starting_at(incarnation, 7)),
+            ]),
         ]
     }
 
@@ -232,7 +348,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_words_make_parsing_panic(
-            which in 0..5usize, word in 0..7usize, at in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
+            which in 0..10usize, word in 0..7usize, at in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
         ) {
             let effect = effects().swap_remove(which);
             let mut words: Vec<Vec<u8>> = effect.words().into_iter().map(Cow::into_owned).collect();

@@ -1,10 +1,10 @@
 //! All commands, in the order in which documentation lists them.
 
 use super::table::Command;
-use super::{apply, clock, help, policy, result};
+use super::{apply, clock, help, invalidate, plan, policy, result};
 
 /// Every command and subcommand; containers exist by being named in them.
-pub static COMMANDS: [Command; 22] = [
+pub static COMMANDS: [Command; 29] = [
     result::get::COMMAND,
     result::fetch::COMMAND,
     result::fill::COMMAND,
@@ -19,6 +19,13 @@ pub static COMMANDS: [Command; 22] = [
     result::info::COMMAND,
     result::key::COMMAND,
     help::command(result::CONTAINER),
+    plan::COMMAND,
+    invalidate::plan::COMMAND,
+    invalidate::plan::DOTTED,
+    invalidate::tag::COMMAND,
+    invalidate::operation::COMMAND,
+    invalidate::namespace::COMMAND,
+    help::command(invalidate::CONTAINER),
     policy::set::COMMAND,
     policy::get::COMMAND,
     policy::del::COMMAND,
@@ -33,7 +40,8 @@ pub static COMMANDS: [Command; 22] = [
 pub type Container = (&'static str, &'static str);
 
 /// The containers.
-pub const CONTAINERS: [Container; 2] = [
+pub const CONTAINERS: [Container; 3] = [
     (result::CONTAINER, "Results of expensive jobs, one entry at a time."),
+    (invalidate::CONTAINER, "Many entries at once: of a plan, a tag, operations, a namespace."),
     (policy::CONTAINER, "Rules that live in the server: how long results stay, and how params are hashed."),
 ];

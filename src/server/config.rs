@@ -24,7 +24,7 @@ struct Number {
     set: fn(&mut Limits, u64),
 }
 
-const NUMBERS: [Number; 7] = [
+const NUMBERS: [Number; 9] = [
     Number {
         name: c"params-max-bytes",
         is_memory: true,
@@ -72,6 +72,22 @@ const NUMBERS: [Number; 7] = [
         max: maxima::WAITERS as u64,
         get: |limits| limits.waiters_max as u64,
         set: |limits, waiters| limits.waiters_max = waiters as usize,
+    },
+    Number {
+        name: c"plan-max-jobs",
+        is_memory: false,
+        min: 1,
+        max: maxima::PLAN_JOBS as u64,
+        get: |limits| limits.plan_max_jobs as u64,
+        set: |limits, jobs| limits.plan_max_jobs = jobs as usize,
+    },
+    Number {
+        name: c"plan-reply-max-bytes",
+        is_memory: true,
+        min: 1 << 10,
+        max: maxima::RESULT_BYTES as u64,
+        get: |limits| limits.plan_reply_max_bytes as u64,
+        set: |limits, bytes| limits.plan_reply_max_bytes = bytes as usize,
     },
     Number {
         name: c"ttl-max-seconds",

@@ -140,8 +140,11 @@ unsafe extern "C" fn free(value: *mut c_void) {
 
 /// In allocations, roughly: whether freeing is worth another thread.
 unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, value: *const c_void) -> usize {
-    // SAFETY: the server passes a live value.
-    guarded(1, || unsafe { namespace(value) }.map_or(1, |namespace| namespace.epochs().saturating_add(1)))
+    guarded(1, || {
+        // SAFETY: the server passes a live value.
+        let namespace = unsafe { namespace(value) };
+        namespace.map_or(1, |namespace| namespace.epochs().len().saturating_add(1))
+    })
 }
 
 /// The key loses its name (DEL, RENAME, MOVE). The value may live on under another, in which the roster shall know it;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::super::epochs::Scope;
 use super::super::fetch::Ask;
 use super::super::policy::templates::Template;
 use super::super::stamp::Stamp;
@@ -107,6 +108,21 @@ impl Flight {
     /// The lease, where it is held.
     pub fn held(&self, steady: u64) -> Option<&Lease> {
         self.lease.as_ref().filter(|lease| lease.is_held(steady))
+    }
+
+    /// Whether an invalidation concerns what is computed, as far as is known.
+    pub fn is_in(&self, scope: &Scope<'_>) -> bool {
+        match scope {
+            Scope::All => true,
+            Scope::Operations(patterns) => {
+                patterns.iter().any(|pattern| pattern.matches(self.place.operation.as_bytes()))
+            }
+            Scope::Tags(tags) => {
+                let drawn = self.lease.iter().flat_map(|lease| &lease.grant.tags);
+                let mut known = drawn.filter_map(Template::text);
+                known.any(|tag| tags.contains(&tag.as_bytes()))
+            }
+        }
     }
 
     pub fn waiting(&self) -> usize {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
+use super::super::epochs::Scope;
 use super::super::fetch::Fetched;
 use super::super::instant::Instant;
 use super::super::token::{GrantId, Token};
@@ -442,6 +443,14 @@ impl Leases {
     /// A namespace went: so do its leases; of those who wait one for each entry is next.
     pub fn drop_namespace(&mut self, database: i32, namespace: &str) {
         self.index.of_namespace(database, namespace).into_iter().for_each(|id| self.revoke_in(id));
+    }
+
+    /// So much of a namespace was invalidated at once: of its leases those go that are known to be concerned. Tags
+    /// that a result brings are known when it comes.
+    pub fn revoke_scope(&mut self, database: i32, namespace: &str, scope: &Scope<'_>) {
+        let mut flights = self.index.of_namespace(database, namespace);
+        flights.retain(|id| self.flights.get(id).is_some_and(|flight| flight.is_in(scope)));
+        flights.into_iter().for_each(|id| self.revoke_in(id));
     }
 
     /// A database was emptied or exchanged, likewise; none is all of them.

@@ -86,9 +86,9 @@ impl Template {
         Some(Template(parts))
     }
 
-    /// Whether it looks nowhere any more.
-    pub fn is_complete(&self) -> bool {
-        self.places().next().is_none()
+    /// The tag that it gives whatever params and result say; none where it looks into either.
+    pub fn text(&self) -> Option<&str> {
+        if let [Part::Literal(text)] = &self.0[..] { Some(text) } else { None }
     }
 
     fn places(&self) -> impl Iterator<Item = (Document, &Pointer)> {
@@ -331,7 +331,7 @@ mod tests {
         let mut drawn = Vec::new();
         tags(&bound, None, br#"{"x":true}"#, &mut drawn);
         assert_eq!(drawn, [&b"v:a{b}\"c"[..], b"a{b}\"c-true"]);
-        assert_eq!(bound.iter().map(Template::is_complete).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(bound.iter().map(Template::text).collect::<Vec<_>>(), [Some("v:a{b}\"c"), None]);
     }
 
     #[test]

@@ -184,6 +184,12 @@ impl<'a> Context<'a> {
         unsafe { api!(RedisModule_ReplyWithError(self.as_ptr(), line.as_ptr())) };
     }
 
+    /// Begins an answer of so many replies.
+    pub fn reply_array(self, count: usize) {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_ReplyWithArray(self.as_ptr(), length(count))) };
+    }
+
     /// Answers with a reply, in the client's protocol.
     pub fn reply(self, reply: &Reply<'_>) {
         let context = self.as_ptr();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::super::keyspace::{self, Found};
 use super::super::waiting::{clients, next_ticket, wake, with_leases};
 use super::{Call, Handler};
-use crate::core::fetch::{Fetched, Offer, Status};
+use crate::core::fetch::{Ask, Fetched, Offer, Status};
 use crate::core::lease::flight::{Grant, Waiter};
 use crate::core::lease::table::Desk;
 use crate::core::lease::{Place, Ticket};
@@ -13,6 +13,8 @@ use crate::core::policy::templates::Template;
 use crate::core::refusal::{Code, Refusal};
 use crate::core::state::Stored;
 use crate::core::token::{Kind, Token};
+use crate::protocol::entry_arguments::EntryArguments;
+use crate::protocol::reply::Reply;
 use crate::protocol::result::fetch::{COMMAND, Request, reply, value};
 use crate::protocol::table::Command;
 
@@ -22,17 +24,13 @@ impl Handler for Fetch {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let request = Request::parse(call.arguments, &call.limits)?;
-        let found = call.look(&request.entry)?;
-        let fetch = Fetching { call, request: &request, found: &found };
-        let offer = request.ask.offer(&found.visible(), &found.policy, call.now);
-        match offer {
-            Offer::Hit { stored, due } => fetch.serve(Status::Hit, &stored, due),
-            Offer::Stale { stored, due } => fetch.serve(Status::Stale, &stored, due),
-            _ if call.context.is_replica() => return Err(read_only()),
-            Offer::Failed { message, version } => call.reply(&reply(&Fetched::failed(message, version))),
-            Offer::Nothing if found.bypassed => fetch.bypass(),
-            Offer::Nothing => return fetch.compute(),
+        let Request { entry, ask, length_ms, block_ms, holder } =
+            Request::parse(call.arguments, &call.limits)?;
+        let found = call.look(&entry)?;
+        let fetch = Fetching { call, entry: &entry, found: &found, ask, length_ms, holder };
+        match fetch.prepare()? {
+            Prepared::Compute(tags) => fetch.compute_or_wait(tags, block_ms),
+            prepared => fetch.answer(prepared),
         }
         Ok(())
     }
@@ -46,26 +44,90 @@ pub fn read_only() -> Refusal {
     )
 }
 
-struct Fetching<'c, 'a> {
-    call: &'c Call<'a>,
-    request: &'c Request<'a>,
-    found: &'c Found<'a>,
+/// A lookup of one entry that may lease it.
+pub struct Fetching<'f, 'a> {
+    pub call: &'f Call<'a>,
+    pub entry: &'f EntryArguments<'a>,
+    pub found: &'f Found<'a>,
+    pub ask: Ask,
+    pub length_ms: Option<u64>,
+    pub holder: Option<&'f [u8]>,
 }
 
-impl Fetching<'_, '_> {
+/// What comes of it, before anything is leased.
+pub enum Prepared<'f> {
+    Value {
+        status: Status,
+        stored: Stored<'f>,
+        due: bool,
+    },
+    Failed {
+        message: &'f [u8],
+        version: u64,
+    },
+    /// The cache is switched off here.
+    Bypass,
+    /// Somebody has to compute. With what the rules draw from the params, for the token.
+    Compute(Box<[Template]>),
+}
+
+impl Prepared<'_> {
+    /// Bytes of the result or message.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Prepared::Value { stored, .. } => stored.entry.result.len(),
+            Prepared::Failed { message, .. } => message.len(),
+            Prepared::Bypass | Prepared::Compute(_) => 0,
+        }
+    }
+}
+
+impl<'f> Fetching<'f, '_> {
+    /// Looks at what is there; all that can be refused is refused here.
+    pub fn prepare(&self) -> Result<Prepared<'f>, Refusal> {
+        let is_replica = || self.call.context.is_replica();
+        match self.ask.offer(&self.found.visible(), &self.found.policy, self.call.now) {
+            Offer::Hit { stored, due } => Ok(Prepared::Value { status: Status::Hit, stored, due }),
+            Offer::Stale { stored, due } => Ok(Prepared::Value { status: Status::Stale, stored, due }),
+            _ if is_replica() => Err(read_only()),
+            Offer::Failed { message, version } => Ok(Prepared::Failed { message, version }),
+            Offer::Nothing if self.found.bypassed => Ok(Prepared::Bypass),
+            Offer::Nothing => self.call.bound_tags(self.entry, &self.found.policy).map(Prepared::Compute),
+        }
+    }
+
+    /// Replies; whoever has to compute and finds another at it is told so.
+    pub fn answer(&self, prepared: Prepared<'_>) {
+        match prepared {
+            Prepared::Value { status, stored, due } => {
+                self.found.count_hit();
+                let token = if due { self.refresh() } else { None };
+                self.call.reply(&value(status, &stored, token.as_deref()));
+            }
+            Prepared::Failed { message, version } => {
+                let parts =
+                    [Reply::Status(c"FAILED"), Reply::bulk(message), Reply::Nil, Reply::number(version)];
+                self.call.reply(&Reply::Array(parts.into()));
+            }
+            Prepared::Bypass => self.bypass(),
+            Prepared::Compute(tags) => self.compute_or_wait(tags, None),
+        }
+    }
+
     fn place(&self) -> Place<'_> {
         Place { database: self.call.context.database(), address: self.found.address }
     }
 
-    /// Serves what is there. Where it is due, and nobody refreshes it yet, this caller is asked to.
-    fn serve(&self, status: Status, stored: &Stored<'_>, due: bool) {
-        self.found.count_hit();
-        let token = if due && !self.call.context.is_replica() { self.refresh() } else { None };
-        self.call.reply(&value(status, stored, token.as_deref()));
+    fn desk(&self) -> Desk {
+        with_leases(|leases| leases.desk(&self.place(), self.holder, self.call.now))
     }
 
+    /// A value is due: where nobody refreshes it yet, this caller is asked to.
     fn refresh(&self) -> Option<Rc<str>> {
-        let tags = self.tags().ok()?;
+        if self.call.context.is_replica() {
+            return None;
+        }
+        let tags = self.call.bound_tags(self.entry, &self.found.policy).ok()?;
         match self.desk() {
             Desk::Free => self.grant(tags),
             Desk::Mine(token) => Some(token),
@@ -74,12 +136,11 @@ impl Fetching<'_, '_> {
     }
 
     /// Nothing is there: this caller computes, waits, or is told that another computes.
-    fn compute(&self) -> Result<(), Refusal> {
-        let tags = self.tags()?;
+    fn compute_or_wait(&self, tags: Box<[Template]>, block_ms: Option<u64>) {
         let token = match self.desk() {
             Desk::Free => self.grant(tags),
             Desk::Mine(token) => Some(token),
-            Desk::Busy if self.wait(tags) => return Ok(()),
+            Desk::Busy if self.wait(tags, block_ms) => return,
             Desk::Busy => None,
         };
         let fetched = match token {
@@ -87,7 +148,6 @@ impl Fetching<'_, '_> {
             None => keyspace::busy(self.call.context, &self.place(), self.call.now),
         };
         self.call.reply(&reply(&fetched));
-        Ok(())
     }
 
     /// The cache is switched off here: everybody computes.
@@ -97,21 +157,12 @@ impl Fetching<'_, '_> {
         self.call.reply(&reply(&Fetched::lease(token.to_string().into())));
     }
 
-    fn desk(&self) -> Desk {
-        with_leases(|leases| leases.desk(&self.place(), self.request.holder, self.call.now))
-    }
-
-    /// What the rules draw from the params, for the token.
-    fn tags(&self) -> Result<Box<[Template]>, Refusal> {
-        self.call.bound_tags(&self.request.entry, &self.found.policy)
-    }
-
     fn grant(&self, tags: Box<[Template]>) -> Option<Rc<str>> {
         let grant = Grant {
             since: self.found.since(),
             tags,
-            holder: self.request.holder.map(Box::from),
-            length_ms: self.request.length_ms.unwrap_or(self.found.policy.lease_ms),
+            holder: self.holder.map(Box::from),
+            length_ms: self.length_ms.unwrap_or(self.found.policy.lease_ms),
         };
         let token = with_leases(|leases| leases.grant(&self.place(), grant, self.call.now));
         wake::arm();
@@ -119,13 +170,11 @@ impl Fetching<'_, '_> {
     }
 
     /// Whether the client waits from now on.
-    fn wait(&self, tags: Box<[Template]>) -> bool {
-        let Some(block_ms) = self.request.block_ms.filter(|_| !self.call.context.denies_blocking()) else {
-            return false;
-        };
+    fn wait(&self, tags: Box<[Template]>, block_ms: Option<u64>) -> bool {
+        let Some(block_ms) = block_ms.filter(|_| !self.call.context.denies_blocking()) else { return false };
         let ticket = next_ticket();
-        let Request { ask, length_ms, holder, .. } = *self.request;
-        let waiter = Waiter { ask, holder: holder.map(Box::from), length_ms, tags };
+        let holder = self.holder.map(Box::from);
+        let waiter = Waiter { ask: self.ask, holder, length_ms: self.length_ms, tags };
         let max = self.call.limits.waiters_max;
         with_leases(|leases| leases.wait(&self.place(), ticket, waiter, max)) && self.block(block_ms, ticket)
     }

@@ -10,10 +10,13 @@ mod get;
 mod help;
 mod info;
 mod invalidate;
+mod invalidate_plan;
+mod invalidate_scope;
 mod key;
 mod leased;
 mod merge;
 mod next;
+mod plan;
 mod policy;
 mod release;
 mod renew;
@@ -144,12 +147,19 @@ pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
         of::<info::Info>(),
         of::<key::Key>(),
         of::<help::Help<0>>(),
+        of::<plan::Plan>(),
+        of::<invalidate_plan::InvalidatePlan<false>>(),
+        of::<invalidate_plan::InvalidatePlan<true>>(),
+        of::<invalidate_scope::Tag>(),
+        of::<invalidate_scope::Operation>(),
+        of::<invalidate_scope::Namespace>(),
+        of::<help::Help<1>>(),
         of::<policy::Set>(),
         of::<policy::Get>(),
         of::<policy::Del>(),
         of::<policy::List>(),
         of::<policy::Explain>(),
-        of::<help::Help<1>>(),
+        of::<help::Help<2>>(),
         of::<clock::ReadClock>(),
         of::<apply::Apply>(),
     ]

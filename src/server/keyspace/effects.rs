@@ -1,5 +1,7 @@
 //! Effects: what is done to the keyspace, here and on every replica.
 
+use std::borrow::Cow;
+
 use super::super::api::context::{Context, Source};
 use super::super::api::io::Io;
 use super::super::api::key::Mode;
@@ -8,9 +10,11 @@ use super::super::runtime;
 use super::keys::{EntryKey, NamespaceKey};
 use super::told;
 use crate::core::entry::Mark;
+use crate::core::name::NamespaceName;
 use crate::core::namespace::Era;
 use crate::core::origin::Incarnation;
 use crate::core::refusal::{Refusal, quoted};
+use crate::core::state::Address;
 use crate::protocol::apply::{Effect, Placed};
 
 /// Carries out an effect that was decided here, and tells the replicas and the append-only file.
@@ -42,6 +46,20 @@ pub fn carry_out(
     effect: &Effect<'_>,
     era: Option<Era>,
 ) -> Result<(), Refusal> {
+    match effect {
+        Effect::Many(effects) => {
+            effects.iter().try_for_each(|effect| carry_out_one(context, name, effect, era))
+        }
+        effect => carry_out_one(context, name, effect, era),
+    }
+}
+
+fn carry_out_one(
+    context: Context<'_>,
+    name: BorrowedString<'_>,
+    effect: &Effect<'_>,
+    era: Option<Era>,
+) -> Result<(), Refusal> {
     let mut namespace = match effect {
         Effect::Entry(_) => None,
         _ => Some(NamespaceKey::open(context, name, Mode::Write)?),
@@ -67,7 +85,24 @@ pub fn carry_out(
             }
             namespace.change(*incarnation, *version, |namespace| namespace.invalidated(*mark, *version, era));
         }
-        (_, None) => {}
+        (Effect::Remove { incarnation, version, keys }, Some(namespace)) => {
+            check_order(namespace, *incarnation, *version)?;
+            let marks = marks(name, keys)?;
+            keys.iter().try_for_each(|key| remove(context, name, key))?;
+            let last = version.saturating_add(marks.len().saturating_sub(1) as u64);
+            namespace.change(*incarnation, last, |namespace| {
+                for (version, mark) in (*version..).zip(marks) {
+                    namespace.invalidated(mark, version, era);
+                }
+            });
+        }
+        (Effect::Scope { incarnation, version, scope }, Some(namespace)) => {
+            check_order(namespace, *incarnation, *version)?;
+            namespace.change(*incarnation, *version, |namespace| {
+                namespace.invalidated_scope(scope, *version, era);
+            });
+        }
+        (Effect::Many(_), _) | (_, None) => {}
     }
     if let Some(namespace) = namespace {
         if let Some(stored) = namespace.stored() {
@@ -96,6 +131,16 @@ fn check_order(namespace: &NamespaceKey<'_>, incarnation: Incarnation, version: 
 /// entry may well be at its namespace's key, where RENAME has put it, and a file brings it back there.
 fn check_apart(namespace: BorrowedString<'_>, key: &[u8]) -> Result<(), Refusal> {
     if key == namespace.bytes() { Err(no_place(namespace, key)) } else { Ok(()) }
+}
+
+/// The marks of entries, by their keys. Only an ordinary client's effect can fail this.
+fn marks(namespace: BorrowedString<'_>, keys: &[Cow<'_, [u8]>]) -> Result<Vec<Mark>, Refusal> {
+    let name = NamespaceName::parse(namespace.bytes())?;
+    let mark = |key: &Cow<'_, [u8]>| {
+        let address = Address::of_key(name, key).filter(|_| key[..] != *namespace.bytes());
+        address.map(|address| address.mark()).ok_or_else(|| no_place(namespace, key))
+    };
+    keys.iter().map(mark).collect()
 }
 
 fn no_place(namespace: BorrowedString<'_>, key: &[u8]) -> Refusal {

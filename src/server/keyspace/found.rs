@@ -60,6 +60,16 @@ pub struct Next {
 }
 
 impl Next {
+    fn after(namespace: Option<&Namespace>, context: Context<'_>) -> Result<Self, Refusal> {
+        match namespace {
+            Some(namespace) => Ok(Next {
+                incarnation: namespace.incarnation(),
+                version: namespace.next_version(runtime::with(|runtime| runtime.era()), random_u64)?,
+            }),
+            None => Ok(Next::of_new_namespace(context)),
+        }
+    }
+
     /// What the mutation gets that makes a namespace.
     fn of_new_namespace(context: Context<'_>) -> Self {
         Next { incarnation: Incarnation(random_u64()), version: Namespace::first_version(context.unix_us()) }
@@ -106,13 +116,7 @@ impl<'a> Found<'a> {
 
     /// What the next mutation would get.
     pub fn next(&self, context: Context<'_>) -> Result<Next, Refusal> {
-        match self.namespace.get() {
-            Some(namespace) => Ok(Next {
-                incarnation: namespace.incarnation(),
-                version: namespace.next_version(runtime::with(|runtime| runtime.era()), random_u64)?,
-            }),
-            None => Ok(Next::of_new_namespace(context)),
-        }
+        Next::after(self.namespace.get(), context)
     }
 
     fn key(&self) -> Cow<'static, [u8]> {
@@ -179,6 +183,11 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// What the next mutation of a namespace would get.
+    pub fn next(context: Context<'_>, name: BorrowedString<'_>) -> Result<Next, Refusal> {
+        Next::after(NamespaceKey::open(context, name, Mode::Read)?.get(), context)
+    }
+
     /// Reads it; where there is no namespace, the one that a new one would begin with.
     pub fn read(context: Context<'_>, name: BorrowedString<'_>) -> Result<Self, Refusal> {
         let key = NamespaceKey::open(context, name, Mode::Read)?;

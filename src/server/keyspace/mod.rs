@@ -18,5 +18,5 @@ mod sights;
 mod told;
 
 pub use effects::{carry_out, emit, mutate};
-pub use found::{Clock, Found};
+pub use found::{Clock, Found, Next};
 pub use sights::{busy, changes};

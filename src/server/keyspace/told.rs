@@ -26,6 +26,16 @@ pub fn of(database: i32, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
             }
             waiting::changed_key(database, key);
         }
+        Effect::Remove { keys, .. } => {
+            for key in keys {
+                if let Some(place) = place(database, namespace, key) {
+                    with_leases(|leases| leases.revoke(&place));
+                }
+                waiting::changed_key(database, key);
+            }
+        }
+        Effect::Scope { scope, .. } => waiting::revoke(database, namespace.bytes(), scope),
+        Effect::Many(effects) => effects.iter().for_each(|effect| of(database, namespace, effect)),
         Effect::Entry(placed) => waiting::changed_key(database, &placed.key),
         Effect::Namespace(_) => waiting::drop_namespace(database, namespace.bytes()),
     }

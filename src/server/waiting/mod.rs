@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 
 use super::api::context::random_u64;
 use super::api::timer::Timer;
+use crate::core::epochs::Scope;
 use crate::core::follow::Followers;
 use crate::core::instant::Instant;
 use crate::core::lease::table::Leases;
@@ -85,6 +86,15 @@ pub fn end(place: &Place<'_>, token: &Token, now: Instant) {
 pub fn drop_namespace(database: i32, name: &[u8]) {
     if let Ok(namespace) = std::str::from_utf8(name) {
         with_leases(|leases| leases.drop_namespace(database, namespace));
+    }
+    with_followers(|followers| followers.touch_namespace(database, name));
+    wake::arm();
+}
+
+/// So much of a namespace was invalidated at once.
+pub fn revoke(database: i32, name: &[u8], scope: &Scope<'_>) {
+    if let Ok(namespace) = std::str::from_utf8(name) {
+        with_leases(|leases| leases.revoke_scope(database, namespace, scope));
     }
     with_followers(|followers| followers.touch_namespace(database, name));
     wake::arm();
