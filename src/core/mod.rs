@@ -12,6 +12,7 @@
 //! | [`set`], [`merge`], [`invalidate`], [`lifetime`] | what the commands decide |
 //! | [`fetch`], [`fail`], [`lease`], [`token`], [`fence`] | who computes, who waits, and whose result counts |
 //! | [`plan`] | many jobs at once |
+//! | [`mod@sweep`] | what is to be freed, and how fast |
 //! | [`follow`] | who waits for a change |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
@@ -42,4 +43,5 @@ pub mod refusal;
 pub mod set;
 pub mod stamp;
 pub mod state;
+pub mod sweep;
 pub mod token;

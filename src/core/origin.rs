@@ -44,11 +44,17 @@ impl Origin {
 
     /// The stored form: [`ENCODING_VERSION`], namespace, incarnation, operation.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![ENCODING_VERSION];
-        bytes.put_string(self.namespace.as_bytes());
-        bytes.put(&self.incarnation.0.to_le_bytes());
-        bytes.put_string(self.operation.as_bytes());
+        let mut bytes = Vec::new();
+        self.encode_into(&mut bytes);
         bytes
+    }
+
+    /// Writes the stored form, part by part.
+    pub fn encode_into(&self, sink: &mut impl Sink) {
+        sink.put(&[ENCODING_VERSION]);
+        sink.put_string(self.namespace.as_bytes());
+        sink.put(&self.incarnation.0.to_le_bytes());
+        sink.put_string(self.operation.as_bytes());
     }
 
     /// Reads [`encode`](Self::encode)'s bytes; `None` where they are anything else.
@@ -73,6 +79,8 @@ pub struct Origins {
     hasher: RandomState,
     /// The shard that is swept next.
     next: usize,
+    /// The handle that was given last: commands that write many entries mostly want it again.
+    last: Option<Arc<Origin>>,
 }
 
 const SHARDS: usize = 256;
@@ -81,13 +89,37 @@ impl Default for Origins {
     fn default() -> Self {
         let hasher = RandomState::new();
         let shards = (0..SHARDS).map(|_| HashSet::with_hasher(hasher.clone())).collect();
-        Origins { shards, hasher, next: 0 }
+        Origins { shards, hasher, next: 0, last: None }
     }
 }
 
 impl Origins {
+    /// The handle that was given last, where it is this one.
+    pub fn last(
+        &self,
+        namespace: NamespaceName<'_>,
+        incarnation: Incarnation,
+        operation: OperationName<'_>,
+    ) -> Option<Arc<Origin>> {
+        let is_this = |last: &&Arc<Origin>| {
+            last.incarnation == incarnation
+                && *last.operation == *operation.as_str()
+                && *last.namespace == *namespace.as_str()
+        };
+        self.last.as_ref().filter(is_this).map(Arc::clone)
+    }
+
     /// The shared handle of an origin, which is copied only where it is not known yet.
     pub fn share(&mut self, origin: &Origin) -> Arc<Origin> {
+        if let Some(last) = self.last.as_ref().filter(|last| ***last == *origin) {
+            return Arc::clone(last);
+        }
+        let handle = self.find_or_add(origin);
+        self.last = Some(Arc::clone(&handle));
+        handle
+    }
+
+    fn find_or_add(&mut self, origin: &Origin) -> Arc<Origin> {
         // The upper half of the hash: within a shard the lower one tells origins apart.
         let shard = usize::try_from(self.hasher.hash_one(origin) >> 32).unwrap_or(0) % SHARDS;
         let Some(shard) = self.shards.get_mut(shard) else { return Arc::new(origin.clone()) };
@@ -101,6 +133,7 @@ impl Origins {
 
     /// Looks through the next shards, until `slice` origins were seen or all of them.
     pub fn sweep(&mut self, slice: usize) {
+        self.last = None;
         let mut seen = 0usize;
         for _ in 0..SHARDS {
             if seen >= slice {

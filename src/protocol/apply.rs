@@ -5,10 +5,11 @@
 //! The primary itself carries out the very effect that it sends.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::entry_arguments::too_few;
 use super::table::{Argument, Command, Flag, KeyUse, Kind};
-use crate::core::codec::{Reader, Sink};
+use crate::core::codec::{Count, Reader, Sink};
 use crate::core::entry::{Entry, Mark};
 use crate::core::epochs::Scope;
 use crate::core::limits::{MAX_INTEGER, maxima};
@@ -41,7 +42,7 @@ pub const COMMAND: Command = Command {
             kind: Kind::Text,
             token: None,
             optional: false,
-            summary: "SET, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or NAMESPACE",
+            summary: "SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or NAMESPACE",
         },
         Argument {
             name: "part",
@@ -65,7 +66,7 @@ pub const COMMAND: Command = Command {
 pub struct Placed<'a> {
     /// The Redis key; of the same slot as the namespace.
     pub key: Cow<'a, [u8]>,
-    pub origin: Cow<'a, Origin>,
+    pub origin: Arc<Origin>,
     /// See [`Entry::encode`].
     pub record: Cow<'a, [u8]>,
 }
@@ -77,11 +78,41 @@ impl Placed<'_> {
     }
 }
 
+/// What wrote an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    Set,
+    Fill,
+    /// A failure is remembered.
+    Fail,
+    Merge,
+    Warm,
+}
+
+impl Cause {
+    const ALL: [Cause; 5] = [Cause::Set, Cause::Fill, Cause::Fail, Cause::Merge, Cause::Warm];
+
+    /// What its effect is called.
+    fn word(self) -> &'static str {
+        match self {
+            Cause::Set => "SET",
+            Cause::Fill => "FILL",
+            Cause::Fail => "FAIL",
+            Cause::Merge => "MERGE",
+            Cause::Warm => "WARM",
+        }
+    }
+
+    fn parse(word: &[u8]) -> Option<Self> {
+        Cause::ALL.into_iter().find(|cause| cause.word().as_bytes() == word)
+    }
+}
+
 /// What a mutation did.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect<'a> {
     /// An entry was written; the clock is its version.
-    Set(Placed<'a>),
+    Set(Cause, Placed<'a>),
     /// A single entry was invalidated; softly where it is left behind as a stale one.
     Invalidate {
         key: Cow<'a, [u8]>,
@@ -110,7 +141,7 @@ impl<'a> Effect<'a> {
             vec![word.as_bytes().into(), Cow::Borrowed(key), origin.encode().into(), Cow::Borrowed(record)]
         }
         match self {
-            Effect::Set(entry) => placed("SET", entry),
+            Effect::Set(cause, entry) => placed(cause.word(), entry),
             Effect::Entry(entry) => placed("ENTRY", entry),
             Effect::Namespace(namespace) => vec![b"NAMESPACE"[..].into(), namespace.encode().into()],
             Effect::Invalidate { key, incarnation, version, mark, left } => {
@@ -130,12 +161,35 @@ impl<'a> Effect<'a> {
             }
             Effect::Scope { incarnation, version, scope } => scope_words(*incarnation, *version, scope),
             Effect::Many(effects) => {
-                let words = effects.iter().map(Effect::words);
-                let lists = words.map(|words| packed(words.iter().map(|word| &word[..])));
-                let lists: Vec<Vec<u8>> = lists.collect();
-                vec![b"MANY"[..].into(), packed(lists.iter().map(Vec::as_slice)).into()]
+                let mut count = Count::default();
+                effects.iter().for_each(|effect| effect.pack_into(&mut count));
+                let mut lists = Vec::with_capacity(count.0);
+                effects.iter().for_each(|effect| effect.pack_into(&mut lists));
+                vec![b"MANY"[..].into(), lists.into()]
             }
         }
+    }
+
+    /// Writes the words as one string, each with its length.
+    fn pack_into(&self, sink: &mut impl Sink) {
+        let mut count = Count::default();
+        self.pack_words_into(&mut count);
+        sink.put_varint(count.0 as u64);
+        self.pack_words_into(sink);
+    }
+
+    fn pack_words_into(&self, sink: &mut impl Sink) {
+        let Effect::Set(cause, Placed { key, origin, record }) = self else {
+            self.words().iter().for_each(|word| sink.put_string(word));
+            return;
+        };
+        sink.put_string(cause.word().as_bytes());
+        sink.put_string(key);
+        let mut count = Count::default();
+        origin.encode_into(&mut count);
+        sink.put_varint(count.0 as u64);
+        origin.encode_into(sink);
+        sink.put_string(record);
     }
 
     /// Reads what [`words`](Self::words) gives, from wherever it came. A refusal shows no stored bytes: a replica's
@@ -155,6 +209,9 @@ impl<'a> Effect<'a> {
     /// Reads an effect that is no list.
     fn parse_one(words: &[&'a [u8]]) -> Result<Self, Refusal> {
         let (name, parts) = words.split_first().ok_or_else(too_few)?;
+        if let (Some(cause), &[key, origin, record]) = (Cause::parse(name), parts) {
+            return Ok(Effect::Set(cause, placed(key, origin, record)?));
+        }
         match (*name, parts) {
             (b"REMOVE", &[incarnation, version, keys]) => {
                 let keys: Vec<Cow<'a, [u8]>> = unpacked(keys)?.into_iter().map(Cow::Borrowed).collect();
@@ -166,7 +223,6 @@ impl<'a> Effect<'a> {
                 let (incarnation, version) = (Incarnation(number(incarnation)?), checked(number(version)?)?);
                 Ok(Effect::Scope { incarnation, version, scope: parse_scope(name, names)? })
             }
-            (b"SET", &[key, origin, record]) => Ok(Effect::Set(placed(key, origin, record)?)),
             (b"ENTRY", &[key, origin, record]) => Ok(Effect::Entry(placed(key, origin, record)?)),
             (b"NAMESPACE", &[state]) => Namespace::decode(state).map(Effect::Namespace).ok_or_else(|| {
                 Refusal::syntax("the effect NAMESPACE has a part that is no stored namespace")
@@ -178,7 +234,7 @@ impl<'a> Effect<'a> {
                 invalidate(key, [incarnation, version, mark], Some(placed(key, origin, record)?))
             }
             _ => Err(Refusal::syntax(format!(
-                "unknown effect {} with {} parts: SET, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or \
+                "unknown effect {} with {} parts: SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or \
                  NAMESPACE is accepted",
                 quoted(name),
                 parts.len()
@@ -192,7 +248,7 @@ fn placed<'a>(key: &'a [u8], origin: &[u8], record: &'a [u8]) -> Result<Placed<'
         .ok_or_else(|| Refusal::syntax("the effect has a part that is no origin of an entry"))?;
     Entry::decode_untrusted(record)
         .ok_or_else(|| Refusal::syntax("the effect has a part that is no stored entry"))?;
-    Ok(Placed { key: key.into(), origin: Cow::Owned(origin), record: record.into() })
+    Ok(Placed { key: key.into(), origin: Arc::new(origin), record: record.into() })
 }
 
 fn invalidate<'a>(
@@ -308,7 +364,7 @@ mod tests {
         };
         let mut record = Vec::new();
         entry.encode(&mut record);
-        Placed { key: b"k"[..].into(), origin: Cow::Owned(origin), record: record.into() }
+        Placed { key: b"k"[..].into(), origin: Arc::new(origin), record: record.into() }
     }
 
     fn effects() -> Vec<Effect<'static>> {
@@ -316,7 +372,7 @@ mod tests {
         let key: Cow<'static, [u8]> = b"k"[..].into();
         let patterns = [&b"a*"[..], b"b"].map(|text| Pattern::of_operations(text).expect("a pattern")).into();
         vec![
-            Effect::Set(some_placed()),
+            Effect::Set(Cause::Fill, some_placed()),
             Effect::Entry(some_placed()),
             Effect::Namespace(Namespace::starting_at(incarnation, 7)),
             Effect::Invalidate { key: key.clone(), incarnation, version, mark, left: None },
@@ -330,7 +386,7 @@ mod tests {
             Effect::Scope { incarnation, version, scope: Scope::Operations(patterns) },
             Effect::Scope { incarnation, version, scope: Scope::All },
             Effect::Many(vec![
-                Effect::Set(some_placed()),
+                Effect::Set(Cause::Warm, some_placed()),
                 Effect::Namespace(Namespace::starting_at(incarnation, 7)),
             ]),
         ]

@@ -1,10 +1,10 @@
 //! All commands, in the order in which documentation lists them.
 
 use super::table::Command;
-use super::{apply, clock, help, invalidate, plan, policy, result};
+use super::{apply, clock, help, invalidate, plan, policy, result, warm};
 
 /// Every command and subcommand; containers exist by being named in them.
-pub static COMMANDS: [Command; 29] = [
+pub static COMMANDS: [Command; 30] = [
     result::get::COMMAND,
     result::fetch::COMMAND,
     result::fill::COMMAND,
@@ -26,6 +26,7 @@ pub static COMMANDS: [Command; 29] = [
     invalidate::operation::COMMAND,
     invalidate::namespace::COMMAND,
     help::command(invalidate::CONTAINER),
+    warm::COMMAND,
     policy::set::COMMAND,
     policy::get::COMMAND,
     policy::del::COMMAND,

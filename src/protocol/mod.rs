@@ -16,4 +16,5 @@ pub mod policy;
 pub mod reply;
 pub mod result;
 pub mod table;
+pub mod warm;
 pub mod write_options;

@@ -24,9 +24,21 @@ struct Given<'a> {
 impl<'a> Options<'a> {
     /// Reads the words after a command's required arguments.
     pub fn parse(command: &'static Command, words: &'a [&'a [u8]]) -> Result<Self, Refusal> {
+        Self::parse_until(command, words, &[]).map(|(options, _)| options)
+    }
+
+    /// The same up to one of the words `stops`; returns what remains, that word first.
+    pub fn parse_until(
+        command: &'static Command,
+        words: &'a [&'a [u8]],
+        stops: &[&str],
+    ) -> Result<(Self, &'a [&'a [u8]]), Refusal> {
         let mut options = Options { given: Vec::new() };
         let mut rest = words;
         while let Some((word, after)) = rest.split_first() {
+            if stops.iter().any(|stop| stop.as_bytes().eq_ignore_ascii_case(word)) {
+                break;
+            }
             let (group, argument) = command
                 .options()
                 .find(|(_, option)| {
@@ -38,7 +50,7 @@ impl<'a> Options<'a> {
             options.given.push(given);
             rest = after;
         }
-        Ok(options)
+        Ok((options, rest))
     }
 
     fn check_free(&self, group: usize, argument: &Argument) -> Result<(), Refusal> {

@@ -183,6 +183,7 @@ impl Argument {
             Kind::Flag => 0,
             Kind::Repeated(names) => names.len(),
             Kind::Counted { .. } => 2,
+            Kind::OneOf(alternatives) => alternatives.iter().map(Argument::least_words).min().unwrap_or(0),
             _ => 1,
         };
         values.saturating_add(usize::from(self.token.is_some()))

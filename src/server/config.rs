@@ -9,7 +9,7 @@ use super::api::api;
 use super::api::context::Context;
 use super::guard::guarded;
 use super::runtime::{self, Runtime};
-use super::waiting;
+use super::{sweep, waiting};
 use crate::core::limits::{Limits, maxima};
 
 /// A number among the limits.
@@ -108,7 +108,7 @@ struct Switch {
     set: fn(&Runtime, bool),
 }
 
-const SWITCHES: [Switch; 3] = [
+const SWITCHES: [Switch; 4] = [
     Switch {
         name: c"enabled",
         default: true,
@@ -116,6 +116,15 @@ const SWITCHES: [Switch; 3] = [
         set: |runtime, on| {
             runtime.disabled.set(!on);
             waiting::reconsider();
+        },
+    },
+    Switch {
+        name: c"sweep",
+        default: true,
+        get: |runtime| !runtime.sweep_disabled.get(),
+        set: |runtime, on| {
+            runtime.sweep_disabled.set(!on);
+            sweep::resume();
         },
     },
     Switch { name: c"memo", default: true, get: Runtime::has_memo, set: Runtime::set_memo },

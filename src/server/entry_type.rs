@@ -65,6 +65,11 @@ impl StoredEntry {
         unsafe { self.0.as_ref() }
     }
 
+    /// The handle of its origin.
+    pub fn share_origin(&self) -> Arc<Origin> {
+        Arc::clone(&self.block().origin)
+    }
+
     pub fn origin(&self) -> &Origin {
         &self.block().origin
     }
@@ -193,7 +198,7 @@ unsafe extern "C" fn aof_rewrite(
         if let (Some(key), Some(entry)) = (key, entry) {
             let effect = Effect::Entry(Placed {
                 key: key.bytes().into(),
-                origin: std::borrow::Cow::Borrowed(entry.origin()),
+                origin: entry.share_origin(),
                 record: entry.record().into(),
             });
             super::keyspace::emit(io, entry.origin().namespace().as_bytes(), &effect);

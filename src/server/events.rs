@@ -6,7 +6,7 @@ use redis_module::raw;
 use super::api::context::Context;
 use super::api::{api, log};
 use super::guard::guarded;
-use super::{rules, runtime, waiting};
+use super::{rules, runtime, sweep, waiting};
 use crate::core::policy::rules::Rules;
 
 /// Subscribes to what changes here with the server: its role, its configuration, its data.
@@ -43,6 +43,7 @@ unsafe extern "C" fn on_role_change(
     guarded((), || {
         runtime::with(runtime::Runtime::begin_era);
         waiting::forget_leases();
+        sweep::resume();
     });
 }
 
@@ -60,7 +61,7 @@ unsafe extern "C" fn on_config_change(
     });
 }
 
-/// What is loaded brings its own rules, or has none.
+/// What is loaded brings its own rules, or has none; and it may bring what is dead already.
 unsafe extern "C" fn on_loading(
     _context: *mut raw::RedisModuleCtx,
     _event: raw::RedisModuleEvent,
@@ -75,6 +76,10 @@ unsafe extern "C" fn on_loading(
     guarded((), || {
         if starts.contains(&subevent) {
             runtime::with(|runtime| runtime.change_rules(Rules::clear));
+        }
+        if subevent == raw::REDISMODULE_SUBEVENT_LOADING_ENDED {
+            let databases = runtime::with(|runtime| runtime.roster.borrow().databases());
+            databases.into_iter().for_each(sweep::ask);
         }
     });
 }
@@ -132,6 +137,7 @@ unsafe extern "C" fn on_swap(
         if let Some(swapped) = unsafe { data.cast::<raw::RedisModuleSwapDbInfo>().as_ref() } {
             let (one, other) = (swapped.dbnum_first, swapped.dbnum_second);
             runtime::with(|runtime| runtime.roster.borrow_mut().swap(one, other));
+            sweep::swap(one, other);
             [one, other].into_iter().for_each(|database| waiting::drop_database(Some(database)));
         }
     });

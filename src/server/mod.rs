@@ -7,8 +7,10 @@
 //! | [`keyspace`] | opening namespaces and entries, and carrying out effects |
 //! | [`entry_type`], [`namespace_type`] | the two data types and their callbacks |
 //! | [`registration`] | the command table as the server wants it |
+//! | [`info`] | the section `cache` of INFO |
 //! | [`config`], [`events`], [`runtime`] | configuration, what the server tells us, the state of this process |
 //! | [`rules`] | the rules in files |
+//! | [`sweep`] | frees what was invalidated |
 //! | [`waiting`] | leases, clients that wait, and who wakes them |
 //! | [`roster`] | keeps core from evicting namespaces |
 //! | [`api`] | thin, safe wrappers over the module API |
@@ -24,6 +26,7 @@ mod config;
 mod entry_type;
 mod events;
 mod guard;
+mod info;
 mod keyspace;
 mod load;
 mod namespace_type;
@@ -31,4 +34,5 @@ mod registration;
 mod roster;
 mod rules;
 mod runtime;
+mod sweep;
 mod waiting;

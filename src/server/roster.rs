@@ -43,6 +43,11 @@ impl Roster {
         self.places.insert((database, name.into()));
     }
 
+    /// The databases that have any.
+    pub fn databases(&self) -> BTreeSet<i32> {
+        self.places.iter().map(|(database, _)| *database).collect()
+    }
+
     pub fn remove(&mut self, database: i32, name: &[u8]) {
         self.places.remove(&(database, name.into()));
     }

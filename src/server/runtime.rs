@@ -14,7 +14,7 @@ use crate::core::limits::Limits;
 use crate::core::memo::{Memo, Secret};
 use crate::core::name::{NamespaceName, OperationName};
 use crate::core::namespace::Era;
-use crate::core::origin::{Origin, Origins};
+use crate::core::origin::{Incarnation, Origin, Origins};
 use crate::core::policy::Policy;
 use crate::core::policy::rules::Rules;
 use crate::core::refusal::Refusal;
@@ -35,6 +35,8 @@ pub struct Runtime {
     pub limits: Cell<Limits>,
     /// `cache.enabled no`: every policy bypasses.
     pub disabled: Cell<bool>,
+    /// `cache.sweep no`: what is dead stays in memory.
+    pub sweep_disabled: Cell<bool>,
     pub apply_from_clients: Cell<bool>,
     /// Whether core evicts any key by how it is used: `allkeys-lru`, `allkeys-lfu`.
     pub eviction_by_use: Cell<bool>,
@@ -104,6 +106,13 @@ impl Runtime {
     /// Canonical params for what a policy draws from them; none where the client named the entry by `fp:`.
     pub fn canonical_params(&self, entry: &EntryArguments<'_>) -> Result<Option<Vec<u8>>, Refusal> {
         entry.canonical(&mut self.fingerprinter.borrow_mut())
+    }
+
+    /// The origin of an entry that is about to be written.
+    pub fn origin(&self, address: &Address<'_>, incarnation: Incarnation) -> Arc<Origin> {
+        let Address { namespace, operation, .. } = *address;
+        let last = self.origins.borrow().last(namespace, incarnation, operation);
+        last.unwrap_or_else(|| Arc::new(Origin::new(namespace, incarnation, operation)))
     }
 
     /// The shared handle of an origin.

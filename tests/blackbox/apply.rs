@@ -12,7 +12,7 @@ use crate::{args, cache, call, load};
 /// The effects of a mixed load, as a replica would get them.
 #[track_caller]
 fn effects(seed: u64) -> Vec<Vec<Vec<u8>>> {
-    let server = Server::start();
+    let server = load::launch().start();
     let mut stream = ReplicationStream::attach(&server);
     load::run(&server, seed);
     let mut commands = stream.commands();
@@ -45,7 +45,7 @@ fn an_ordinary_client_may_not() {
 
 #[test]
 fn it_can_be_opened_and_closed_again() {
-    let server = Launch::new().line("cache.apply-from-clients yes").start();
+    let server = load::launch().line("cache.apply-from-clients yes").start();
     let mut client = server.client();
     let effects = effects(22);
     assert_eq!(client.call(&effects[0]), ok());
@@ -61,7 +61,7 @@ fn it_can_be_opened_and_closed_again() {
 
 #[test]
 fn an_append_only_file_can_be_piped_into_another_server() {
-    let source = Launch::new().append_only(AofBase::Commands).start();
+    let source = load::launch().append_only(AofBase::Commands).start();
     load::run(&source, 23);
     let commands = |file: Option<std::path::PathBuf>| fs::read(file.expect("there is a file")).unwrap();
     for rewritten in [false, true] {
@@ -69,7 +69,7 @@ fn an_append_only_file_can_be_piped_into_another_server() {
             crate::harness::wait_for_aof_rewrite(&source);
             load::run(&source, 24);
         }
-        let target = Launch::new().line("cache.apply-from-clients yes").start();
+        let target = load::launch().line("cache.apply-from-clients yes").start();
         let mut client = target.client();
         let mut file = commands(source.aof_base());
         file.extend(commands(source.aof_increment()));
@@ -111,7 +111,7 @@ fn lasting(server: &Server) -> BTreeMap<String, String> {
 
 #[test]
 fn garbage_neither_kills_the_server_nor_parts_primary_and_replica() {
-    let launch = || Launch::new().line("cache.apply-from-clients yes").append_only(AofBase::Commands);
+    let launch = || load::launch().line("cache.apply-from-clients yes").append_only(AofBase::Commands);
     let mut primary = launch().start();
     let mut replica = Launch::new().replica_of(&primary).start();
     wait_for_replica_in_sync(&primary, &replica);

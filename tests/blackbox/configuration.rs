@@ -21,8 +21,12 @@ const NUMBERS: [(&str, i64, i64, i64); 9] = [
     ("cache.ttl-max-seconds", 315_360_000, 1, 3_153_600_000),
 ];
 
-const SWITCHES: [(&str, &str); 3] =
-    [("cache.enabled", "yes"), ("cache.memo", "yes"), ("cache.apply-from-clients", "no")];
+const SWITCHES: [(&str, &str); 4] = [
+    ("cache.enabled", "yes"),
+    ("cache.memo", "yes"),
+    ("cache.sweep", "yes"),
+    ("cache.apply-from-clients", "no"),
+];
 
 #[track_caller]
 fn value(client: &mut Client, name: &str) -> String {

@@ -134,7 +134,19 @@ fn all_commands_belong_to_the_module() {
     let mut listed: Vec<String> = listed.array().iter().map(Value::text).collect();
     listed.retain(|name| !name.contains('|'));
     listed.sort();
-    assert_eq!(listed, ["cache.apply", "cache.clock", "cache.policy", "cache.result"]);
+    assert_eq!(
+        listed,
+        [
+            "cache.apply",
+            "cache.clock",
+            "cache.invalidate",
+            "cache.invalidate.plan",
+            "cache.plan",
+            "cache.policy",
+            "cache.result",
+            "cache.warm"
+        ]
+    );
 }
 
 #[test]

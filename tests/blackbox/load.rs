@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::{Client, Random, Server, now_ms, wait_until};
+use crate::harness::{Client, Launch, Random, Server, now_ms, wait_until};
 use crate::{args, cache, call};
 
 /// The databases, namespaces, operations and params that the load touches.
@@ -13,6 +13,11 @@ const PARAMS: [&str; 6] = ["{}", r#"{"a":1}"#, "[1,2]", "null", "7", "\"x\""];
 
 /// So far away that nothing ends while tests compare.
 const FAR: i64 = 1_900_000_000_000;
+
+/// A server that keeps what is dead, of which the load leaves some: copies must agree on that too.
+pub fn launch() -> Launch {
+    Launch::new().line("cache.sweep no")
+}
 
 /// Some hundreds of writes and invalidations of every kind, alone, in transactions and in scripts, in several
 /// databases, then every odd state that core's commands can bring entries and namespaces into. When it

@@ -22,7 +22,7 @@ fn keeps_everything(what: &str, server: &mut Server, change: impl FnOnce(&mut Se
 #[test]
 fn an_append_only_file_is_replayed_after_a_kill() {
     for base in AofBase::BOTH {
-        let mut server = Launch::new().append_only(base).start();
+        let mut server = load::launch().append_only(base).start();
         load::run(&server, 1);
         keeps_everything("replayed", &mut server, Server::kill_and_restart);
         // What follows a replay is appended to the same file.
@@ -34,7 +34,7 @@ fn an_append_only_file_is_replayed_after_a_kill() {
 #[test]
 fn an_append_only_file_is_rewritten() {
     for base in AofBase::BOTH {
-        let mut server = Launch::new().append_only(base).start();
+        let mut server = load::launch().append_only(base).start();
         load::run(&server, 3);
         keeps_everything("rewritten", &mut server, |server| wait_for_aof_rewrite(server));
         let file = fs::read(server.aof_base().unwrap()).unwrap();
@@ -51,7 +51,7 @@ fn an_append_only_file_is_rewritten() {
 
 #[test]
 fn a_snapshot_is_loaded() {
-    let mut server = Server::start();
+    let mut server = load::launch().start();
     load::run(&server, 5);
     keeps_everything("restarted", &mut server, Server::shutdown_save_and_restart);
     keeps_everything("restarted again", &mut server, Server::shutdown_save_and_restart);
@@ -62,7 +62,7 @@ fn a_snapshot_is_loaded() {
 #[test]
 fn a_running_server_reloads_its_append_only_file() {
     for base in AofBase::BOTH {
-        let mut server = Launch::new().append_only(base).start();
+        let mut server = load::launch().append_only(base).start();
         load::run(&server, 7);
         keeps_everything("loaded", &mut server, |server| drop(server.client().must(&["DEBUG", "LOADAOF"])));
         wait_for_aof_rewrite(&server);
@@ -75,7 +75,7 @@ fn a_running_server_reloads_its_append_only_file() {
 
 #[test]
 fn a_snapshot_becomes_an_append_only_file() {
-    let mut server = Server::start();
+    let mut server = load::launch().start();
     load::run(&server, 9);
     keeps_everything("switched on", &mut server, |server| {
         server.client().must(&["CONFIG", "SET", "appendfsync", "always", "aof-use-rdb-preamble", "no"]);
@@ -94,7 +94,7 @@ fn a_snapshot_becomes_an_append_only_file() {
 #[test]
 fn an_empty_namespace_survives() {
     for base in AofBase::BOTH {
-        let mut server = Launch::new().append_only(base).start();
+        let mut server = load::launch().append_only(base).start();
         let mut client = server.client();
         cache!(client, "INVALIDATE", "ns", "op", "{}");
         cache!(client, "SET", "ns2", "op", "{}", "r");
@@ -110,7 +110,7 @@ fn an_empty_namespace_survives() {
 #[test]
 fn a_large_result_survives() {
     for base in AofBase::BOTH {
-        let mut server = Launch::new().append_only(base).start();
+        let mut server = load::launch().append_only(base).start();
         let large = crate::harness::Random::seeded(1).bytes(9_000_000);
         cache!(server.client(), "SET", "ns", "op", "{}", large, "PERSIST");
         let before = digests(&server);

@@ -11,13 +11,13 @@ const JUMP: i64 = 1 << 32;
 
 #[test]
 fn every_replica_agrees_after_a_mixed_load() {
-    let primary = Server::start();
+    let primary = load::launch().start();
     // One that follows from the start, one that follows it, and one that comes when all is written.
-    let replica = Launch::new().replica_of(&primary).start();
-    let second = Launch::new().replica_of(&replica).append_only(AofBase::Commands).start();
+    let replica = load::launch().replica_of(&primary).start();
+    let second = load::launch().replica_of(&replica).append_only(AofBase::Commands).start();
     wait_for_replica_in_sync(&primary, &second);
     load::run(&primary, 11);
-    let late = Launch::new().replica_of(&primary).start();
+    let late = load::launch().replica_of(&primary).start();
     load::run(&primary, 12);
     let (data, told) = (digests(&primary), load::answers(&primary));
     for follower in &mut [replica, late, second] {
@@ -30,14 +30,14 @@ fn every_replica_agrees_after_a_mixed_load() {
 
 #[test]
 fn a_replica_that_loads_from_its_socket_agrees() {
-    let primary = Server::start();
+    let primary = load::launch().start();
     load::run(&primary, 13);
-    let launch = Launch::new().line("repl-diskless-load swapdb").replica_of(&primary);
+    let launch = load::launch().line("repl-diskless-load swapdb").replica_of(&primary);
     let replica = launch.start();
     wait_for_replica_in_sync(&primary, &replica);
     assert_same_digests("loaded from the socket", &digests(&primary), &digests(&replica));
     // The data is replaced under a running replica, and the new data is what it serves.
-    let other = Server::start();
+    let other = load::launch().start();
     load::run(&other, 14);
     call!(replica.client(), "REPLICAOF", "127.0.0.1", other.port());
     wait_for_replica_in_sync(&other, &replica);
@@ -206,9 +206,9 @@ fn jumps_once(server: &Server, written_before: i64) {
 
 #[test]
 fn a_promoted_replica_serves_and_counts_on() {
-    let mut primary = Server::start();
-    let replica = Launch::new().replica_of(&primary).start();
-    let second = Launch::new().replica_of(&replica).start();
+    let mut primary = load::launch().start();
+    let replica = load::launch().replica_of(&primary).start();
+    let second = load::launch().replica_of(&replica).start();
     load::run(&primary, 15);
     cache!(primary.client(), "SET", "ns", "op", "{}", "r", "PERSIST");
     let before = ENTRY.version(&mut primary.client());

@@ -1,14 +1,10 @@
 //! CACHE.CLOCK and SINCE: a write that was overtaken while its result was computed is refused.
 
 use crate::harness::{
-    AofBase, Client, Launch, ReplicationStream, Server, Value, assert_same_digests, digests, ok,
+    AofBase, Client, Launch, ReplicationStream, Server, assert_same_digests, digests, fenced, ok,
     wait_for_replica_in_sync, wait_until,
 };
 use crate::{cache, call};
-
-fn fenced() -> Value {
-    Value::Simple("FENCED".to_owned())
-}
 
 fn stamp(client: &mut Client) -> String {
     call!(client, "CACHE.CLOCK", "ns").text()

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
 
 use crate::harness::{
-    AofBase, Client, Launch, ReplicationStream, Server, Value, assert_same_digests, digests, fingerprint_of,
-    is_snapshot, nil, ok, wait_for_aof_rewrite, wait_for_replica_in_sync, wait_until,
+    AofBase, Client, Fetched, Launch, ReplicationStream, Server, Value, Waiter, assert_same_digests, digests,
+    fingerprint_of, is_snapshot, nil, ok, wait_for_aof_rewrite, wait_for_replica_in_sync, wait_until,
 };
 use crate::{args, call};
 
@@ -171,6 +172,50 @@ fn the_stream_shows_what_is_replicated() {
         client.must(&command);
     }
     assert_eq!(stream.names(), ["MULTI", "DEL", "SET", "EXEC"]);
+}
+
+#[test]
+fn waiters_are_seen_to_wait_and_answered_in_time() {
+    let server = plain().start();
+    let mut client = server.client();
+    for patience in [Duration::ZERO, Duration::from_millis(5)] {
+        assert_eq!(client.receive_within(patience).unwrap(), None);
+    }
+    assert_eq!(call!(client, "PING"), Value::Simple("PONG".into()), "a look spoils nothing");
+    let blpop = args!["BLPOP", "list", 0];
+    let [mut first, mut second] = [(); 2].map(|()| Waiter::start(&server, &blpop));
+    assert!(first.still_waits(&server) && second.still_waits(&server));
+    call!(client, "RPUSH", "list", "x");
+    assert_eq!(first.answer().array()[1], "x".into());
+    assert!(!first.still_waits(&server) && second.still_waits(&server));
+    assert_eq!(second.answered(), None);
+    call!(client, "CLIENT", "KILL", "ID", second.id());
+    second.assert_disconnected();
+    assert!(panic_of(|| drop(Waiter::start(&server, &["PING"]))).contains("PONG"));
+}
+
+#[test]
+fn replies_of_fetch_are_held_to_their_shape() {
+    let reply = |status: &str, value: Value, token: Value, version: Value| {
+        Value::Array(vec![Value::Simple(status.into()), value, token, version])
+    };
+    let hit = Fetched::of(&reply("HIT", "r".into(), nil(), 7.into()));
+    assert_eq!((hit.told(), hit.token, hit.version), ("HIT r".to_owned(), None, 7));
+    let lease = Fetched::of(&reply("LEASE", nil(), "t1-x".into(), 0.into()));
+    assert_eq!((lease.told(), lease.token()), ("LEASE".to_owned(), "t1-x".to_owned()));
+    for wrong in [
+        nil(),
+        Value::Error("ERR".into()),
+        reply("MISS", nil(), nil(), 0.into()),
+        reply("HIT", nil(), nil(), 0.into()),
+        reply("LEASE", nil(), nil(), 0.into()),
+        reply("LEASE", "r".into(), "t".into(), 0.into()),
+        reply("BUSY", nil(), "t".into(), 0.into()),
+        reply("HIT", "r".into(), nil(), "7".into()),
+        Value::Array(vec!["HIT".into(), "r".into(), nil(), 7.into()]),
+    ] {
+        panic::catch_unwind(|| Fetched::of(&wrong)).expect_err("this has not the shape");
+    }
 }
 
 #[test]

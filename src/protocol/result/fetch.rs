@@ -88,22 +88,18 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The reply, from what outlived its decision.
-pub fn reply(fetched: &Fetched) -> Reply<'_> {
+/// The four parts of the reply, from what outlived its decision.
+pub fn reply(fetched: &Fetched) -> [Reply<'_>; 4] {
     let bytes = |bytes| Reply::or_nil(bytes, Reply::bulk);
-    Reply::Array(vec![
-        status(fetched.status),
-        bytes(fetched.value.as_deref()),
-        bytes(fetched.token.as_deref().map(str::as_bytes)),
-        Reply::Integer(fetched.version),
-    ])
+    let token = fetched.token.as_deref().map(str::as_bytes);
+    [status(fetched.status), bytes(fetched.value.as_deref()), bytes(token), Reply::Integer(fetched.version)]
 }
 
-/// The reply with what is there, straight from the entry.
-pub fn value<'a>(of: Status, stored: &Stored<'a>, token: Option<&'a str>) -> Reply<'a> {
+/// The four parts of the reply with what is there, straight from the entry.
+pub fn value<'a>(of: Status, stored: &Stored<'a>, token: Option<&'a str>) -> [Reply<'a>; 4] {
     let entry = &stored.entry;
     let token = Reply::or_nil(token, |token| Reply::bulk(token.as_bytes()));
-    Reply::Array(vec![status(of), Reply::bulk(entry.result), token, Reply::Integer(signed(entry.version))])
+    [status(of), Reply::bulk(entry.result), token, Reply::Integer(signed(entry.version))]
 }
 
 fn status(status: Status) -> Reply<'static> {

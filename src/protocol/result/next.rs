@@ -70,12 +70,7 @@ impl<'a> Request<'a> {
     /// Reads the arguments after the command's name.
     pub fn parse(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<Self, Refusal> {
         let (namespace, words) = arguments.split_first().ok_or_else(too_few)?;
-        let (options, after) = words
-            .iter()
-            .position(|word| word.eq_ignore_ascii_case(b"AFTER"))
-            .and_then(|place| words.split_at_checked(place))
-            .ok_or_else(|| Refusal::syntax("AFTER is missing: entries to follow are needed"))?;
-        let options = Options::parse(&COMMAND, options)?;
+        let (options, after) = Options::parse_until(&COMMAND, words, &["AFTER"])?;
         let (triples, rest) = after.get(1..).unwrap_or_default().as_chunks::<3>();
         if triples.is_empty() || !rest.is_empty() {
             let message = "AFTER takes an operation, params and a version for each entry";

@@ -119,6 +119,65 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether nothing may be replicated just now: while a failover is prepared, writes would be lost, and core ends the
+    /// server for them.
+    pub fn avoids_replica_traffic(self) -> bool {
+        // SAFETY: takes nothing.
+        (unsafe { api!(RedisModule_AvoidReplicaTraffic()) }) != 0
+    }
+
+    /// How many keys the database has.
+    pub fn keys(self) -> u64 {
+        // SAFETY: the context is alive.
+        unsafe { api!(RedisModule_DbSize(self.as_ptr())) }
+    }
+
+    /// Removes keys, here, on replicas and in files; how many there were.
+    pub fn unlink(self, keys: &[OwnedString]) -> u64 {
+        let mut pointers: Vec<_> = keys.iter().map(|key| key.borrow().as_ptr()).collect();
+        // SAFETY: "!v" takes a vector of strings and its length; the reply is freed once.
+        unsafe {
+            let reply = api!(RedisModule_Call(
+                self.as_ptr(),
+                c"UNLINK".as_ptr(),
+                c"!v".as_ptr(),
+                pointers.as_mut_ptr(),
+                pointers.len()
+            ));
+            if reply.is_null() {
+                return 0;
+            }
+            let removed = api!(RedisModule_CallReplyInteger(reply));
+            api!(RedisModule_FreeCallReply(reply));
+            u64::try_from(removed).unwrap_or(0)
+        }
+    }
+
+    /// Whether this node of a cluster is giving slots away, or taking some in. False outside a cluster.
+    pub fn is_moving_slots(self) -> bool {
+        if !self.is_cluster() {
+            return false;
+        }
+        // SAFETY: "c" takes a C string; the reply is freed once, after the last use of its bytes.
+        unsafe {
+            let reply =
+                api!(RedisModule_Call(self.as_ptr(), c"CLUSTER".as_ptr(), c"c".as_ptr(), c"NODES".as_ptr()));
+            if reply.is_null() {
+                return true;
+            }
+            let mut length = 0;
+            let bytes = api!(RedisModule_CallReplyStringPtr(reply, &raw mut length));
+            let text: &[u8] =
+                if bytes.is_null() { b"" } else { std::slice::from_raw_parts(bytes.cast(), length) };
+            // Of this node alone the slots that move are listed, in brackets.
+            let mine =
+                text.split(|&byte| byte == b'\n').find(|line| line.windows(6).any(|word| word == b"myself"));
+            let moving = mine.is_some_and(|line| line.windows(2).any(|word| word == b" ["));
+            api!(RedisModule_FreeCallReply(reply));
+            moving
+        }
+    }
+
     pub fn source(self) -> Source {
         // SAFETY: the context is alive.
         let client = unsafe { api!(RedisModule_GetClientId(self.as_ptr())) };
@@ -134,6 +193,19 @@ impl<'a> Context<'a> {
     pub fn signal_modified(self, key: BorrowedString<'_>) {
         // SAFETY: context and key are alive.
         unsafe { api!(RedisModule_SignalModifiedKey(self.as_ptr(), key.as_ptr())) };
+    }
+
+    /// Tells those who subscribed to events of modules.
+    pub fn notify(self, event: &std::ffi::CStr, key: BorrowedString<'_>) {
+        // SAFETY: context, event and key are alive.
+        unsafe {
+            api!(RedisModule_NotifyKeyspaceEvent(
+                self.as_ptr(),
+                raw::REDISMODULE_NOTIFY_MODULE,
+                event.as_ptr(),
+                key.as_ptr()
+            ))
+        };
     }
 
     /// The cluster slot of a key.
@@ -190,6 +262,12 @@ impl<'a> Context<'a> {
         unsafe { api!(RedisModule_ReplyWithArray(self.as_ptr(), length(count))) };
     }
 
+    /// Answers with an array of these.
+    pub fn reply_parts(self, parts: &[Reply<'_>]) {
+        self.reply_array(parts.len());
+        parts.iter().for_each(|part| self.reply(part));
+    }
+
     /// Answers with a reply, in the client's protocol.
     pub fn reply(self, reply: &Reply<'_>) {
         let context = self.as_ptr();
@@ -208,10 +286,7 @@ impl<'a> Context<'a> {
                 Reply::Nil => {
                     api!(RedisModule_ReplyWithNull(context));
                 }
-                Reply::Array(replies) => {
-                    api!(RedisModule_ReplyWithArray(context, length(replies.len())));
-                    replies.iter().for_each(|reply| self.reply(reply));
-                }
+                Reply::Array(replies) => self.reply_parts(replies),
                 Reply::Map(pairs) => {
                     api!(RedisModule_ReplyWithMap(context, length(pairs.len())));
                     for (name, reply) in pairs {

@@ -58,7 +58,7 @@ impl ValueType {
         if registered.is_null() { Err(format!("the server refused the data type {name:?}")) } else { Ok(()) }
     }
 
-    fn as_ptr(&self) -> *mut raw::RedisModuleType {
+    pub fn as_ptr(&self) -> *mut raw::RedisModuleType {
         self.0.load(Ordering::Relaxed)
     }
 }

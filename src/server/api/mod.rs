@@ -12,6 +12,7 @@ pub mod context;
 pub mod io;
 pub mod key;
 pub mod log;
+pub mod scan;
 pub mod string;
 pub mod timer;
 
@@ -42,6 +43,7 @@ pub fn missing() -> Option<&'static str> {
         RedisModule_RegisterNumericConfig RedisModule_LoadConfigs RedisModule_GetDbIdFromIO
         RedisModule_SubscribeToServerEvent RedisModule_EmitAOF RedisModule_SignalModifiedKey
         RedisModule_BlockClientOnKeys RedisModule_GetDetachedThreadSafeContext
+        RedisModule_Scan RedisModule_AvoidReplicaTraffic
         RedisModule_ReplyWithMap RedisModule_DefragAlloc RedisModule_GetKeyNameFromOptCtx
     }
 }

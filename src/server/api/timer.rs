@@ -19,6 +19,12 @@ pub fn prepare(context: Context<'_>) {
     DETACHED.store(detached, Ordering::Relaxed);
 }
 
+/// That context, to be used by the main thread where the server passes none.
+pub fn detached<'a>() -> Option<Context<'a>> {
+    // SAFETY: kept for ever.
+    unsafe { Context::new(DETACHED.load(Ordering::Relaxed)) }
+}
+
 /// What a timer calls.
 pub type Callback = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut c_void);
 

@@ -9,7 +9,7 @@ use crate::core::lifetime::Terms;
 use crate::core::refusal::Refusal;
 use crate::core::set::{Source, Subject};
 use crate::core::token::Kind;
-use crate::protocol::apply::Effect;
+use crate::protocol::apply::{Cause, Effect};
 use crate::protocol::reply::Reply;
 use crate::protocol::result::fail::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -39,7 +39,7 @@ impl Handler for Fail {
         let (state, next) = (found.state(), found.next(call.context)?);
         let mut tag_block = Vec::new();
         let entry = decide(message, remember_ms, &subject, &state, next.version, &terms, &mut tag_block)?;
-        let effect = entry.map(|entry| Effect::Set(found.place(next.incarnation, &entry)));
+        let effect = entry.map(|entry| Effect::Set(Cause::Fail, found.place(next.incarnation, &entry)));
         drop(found);
         match effect {
             // All who wait are told by what is stored.

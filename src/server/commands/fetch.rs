@@ -102,12 +102,12 @@ impl<'f> Fetching<'f, '_> {
             Prepared::Value { status, stored, due } => {
                 self.found.count_hit();
                 let token = if due { self.refresh() } else { None };
-                self.call.reply(&value(status, &stored, token.as_deref()));
+                self.call.context.reply_parts(&value(status, &stored, token.as_deref()));
             }
             Prepared::Failed { message, version } => {
                 let parts =
                     [Reply::Status(c"FAILED"), Reply::bulk(message), Reply::Nil, Reply::number(version)];
-                self.call.reply(&Reply::Array(parts.into()));
+                self.call.context.reply_parts(&parts);
             }
             Prepared::Bypass => self.bypass(),
             Prepared::Compute(tags) => self.compute_or_wait(tags, None),
@@ -147,14 +147,14 @@ impl<'f> Fetching<'f, '_> {
             Some(token) => Fetched::lease(token),
             None => keyspace::busy(self.call.context, &self.place(), self.call.now),
         };
-        self.call.reply(&reply(&fetched));
+        self.call.context.reply_parts(&reply(&fetched));
     }
 
     /// The cache is switched off here: everybody computes.
     fn bypass(&self) {
         let id = with_leases(|leases| leases.next_grant());
         let token = Token::new(Kind::Bypass, &self.found.address, self.found.since(), id, Box::default());
-        self.call.reply(&reply(&Fetched::lease(token.to_string().into())));
+        self.call.context.reply_parts(&reply(&Fetched::lease(token.to_string().into())));
     }
 
     fn grant(&self, tags: Box<[Template]>) -> Option<Rc<str>> {

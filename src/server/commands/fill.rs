@@ -8,6 +8,7 @@ use crate::core::lifetime::Terms;
 use crate::core::refusal::{Code, Refusal};
 use crate::core::set::{Source, Subject, Write, decide};
 use crate::core::token::Kind;
+use crate::protocol::apply::Cause;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::fill::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -40,7 +41,7 @@ impl Handler for Fill {
             call.reply(&Reply::FENCED);
             return Ok(());
         }
-        let effect = match found.effect_of(&decision, None, next) {
+        let effect = match found.effect_of(&decision, Cause::Fill, None, next) {
             Ok(effect) => effect,
             Err(declined) => {
                 call.reply(&declined.reply());

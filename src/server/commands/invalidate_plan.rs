@@ -22,10 +22,11 @@ impl<const IS_DOTTED: bool> Handler for InvalidatePlan<IS_DOTTED> {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let Request { plan, jobs, soft, .. } = Request::parse(call.arguments, &call.limits)?;
         let entries = entries(call, &plan.jobs)?;
+        let namespace = call.share_namespace()?;
         let mut found: Vec<Found<'_>> = Vec::with_capacity(jobs.len());
         let mut seen = HashSet::with_capacity(jobs.len());
         for (index, entry) in jobs.iter().filter_map(|&index| Some((index, entries.get(index)?))) {
-            let one = call.look(entry).map_err(|refusal| told_of_job(index, refusal))?;
+            let one = call.look_beside(&namespace, entry).map_err(|refusal| told_of_job(index, refusal))?;
             if seen.insert((one.address.operation, one.address.fingerprint)) {
                 found.push(one);
             }
@@ -48,7 +49,7 @@ impl<const IS_DOTTED: bool> Handler for InvalidatePlan<IS_DOTTED> {
             let keys = found.iter().map(|found| found.address.key().as_bytes().to_vec().into()).collect();
             Effect::Remove { incarnation: next.incarnation, version: next.version, keys }
         };
-        drop(found);
+        drop((found, namespace));
         mutate(call.context, call.namespace()?, &effect)?;
         call.reply(&Reply::number(was_there as u64));
         Ok(())

@@ -4,6 +4,7 @@ use super::super::keyspace::mutate;
 use super::{Call, Handler};
 use crate::core::merge::{Buffers, Decision, decide};
 use crate::core::refusal::Refusal;
+use crate::protocol::apply::Cause;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::merge::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -32,7 +33,7 @@ impl Handler for Merge {
             }
             Decision::Set(decision) => decision,
         };
-        let effect = match found.effect_of(&decision, since.as_ref(), next) {
+        let effect = match found.effect_of(&decision, Cause::Merge, since.as_ref(), next) {
             Ok(effect) => effect,
             Err(declined) => {
                 call.reply(&declined.reply());

@@ -21,6 +21,7 @@ mod policy;
 mod release;
 mod renew;
 mod set;
+mod warm;
 
 use libc::c_int;
 use redis_module::raw;
@@ -28,7 +29,7 @@ use redis_module::raw;
 use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::keyspace::Found;
+use super::keyspace::{Found, Shared};
 use super::runtime;
 use crate::core::instant::Instant;
 use crate::core::lifetime::Terms;
@@ -119,6 +120,18 @@ impl<'a> Call<'a> {
         Found::look(self.context, self.namespace()?, (address, resolved), self.now)
     }
 
+    /// The namespace, opened for many of its entries.
+    fn share_namespace(&self) -> Result<Shared<'a>, Refusal> {
+        Shared::open(self.context, self.namespace()?)
+    }
+
+    /// What stands at one of many addresses in a namespace.
+    fn look_beside(&self, namespace: &Shared<'a>, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
+        let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
+        let address = entry.address(resolved.fingerprint);
+        Found::look_beside(self.context, namespace, (address, resolved), self.now)
+    }
+
     /// What stands at the address that a client names.
     fn look(&self, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
         let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
@@ -154,6 +167,7 @@ pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
         of::<invalidate_scope::Operation>(),
         of::<invalidate_scope::Namespace>(),
         of::<help::Help<1>>(),
+        of::<warm::Warm>(),
         of::<policy::Set>(),
         of::<policy::Get>(),
         of::<policy::Del>(),

@@ -4,6 +4,7 @@ use super::super::keyspace::mutate;
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
 use crate::core::set::decide;
+use crate::protocol::apply::Cause;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::set::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -25,7 +26,7 @@ impl Handler for Set {
         let (subject, terms) = call.subject_and_terms(&found, params.as_deref());
         let (state, next) = (found.state(), found.next(call.context)?);
         let decision = decide(&request.write, &subject, &state, next.version, &terms, &mut joined_tags)?;
-        let effect = match found.effect_of(&decision, request.since.as_ref(), next) {
+        let effect = match found.effect_of(&decision, Cause::Set, request.since.as_ref(), next) {
             Ok(effect) => effect,
             Err(declined) => {
                 call.reply(&declined.reply());

@@ -8,7 +8,7 @@ use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::runtime;
 use super::keys::{EntryKey, NamespaceKey};
-use super::told;
+use super::{events, told};
 use crate::core::entry::Mark;
 use crate::core::name::NamespaceName;
 use crate::core::namespace::Era;
@@ -67,7 +67,7 @@ fn carry_out_one(
     match (effect, &mut namespace) {
         (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone().made(era)),
         (Effect::Entry(placed), _) => put(context, name, placed, Expiry::Later)?,
-        (Effect::Set(placed), Some(namespace)) => {
+        (Effect::Set(_, placed), Some(namespace)) => {
             let (version, mark) = placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));
             check_order(namespace, placed.origin.incarnation(), version)?;
             check_apart(name, &placed.key)?;
@@ -110,6 +110,7 @@ fn carry_out_one(
         }
         context.signal_modified(name);
     }
+    events::notify(context, name, effect);
     told::of(context.database(), name, effect);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::api::context::{Context, random_u64};
 use super::super::api::key::Mode;
-use super::super::api::string::BorrowedString;
+use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::entry_type::StoredEntry;
 use super::super::runtime::{self, Resolved};
 use super::keys::{EntryKey, NamespaceKey};
@@ -20,7 +20,7 @@ use crate::core::set::Decision;
 use crate::core::stamp::Stamp;
 use crate::core::state::{Address, State, Why};
 use crate::core::token::Token;
-use crate::protocol::apply::{Effect, Placed};
+use crate::protocol::apply::{Cause, Effect, Placed};
 use crate::protocol::reply::Reply;
 
 /// What a command meets at an address, opened for reading.
@@ -29,9 +29,46 @@ pub struct Found<'a> {
     pub policy: Rc<Policy>,
     /// Whether the cache is switched off here, by its policy or altogether.
     pub bypassed: bool,
-    namespace: NamespaceKey<'a>,
+    namespace: Opened<'a>,
     entry: EntryKey<'a>,
     now: Instant,
+}
+
+/// A namespace that is open, for one entry or for many.
+enum Opened<'a> {
+    Alone(NamespaceKey<'a>),
+    Shared(Rc<NamespaceKey<'a>>),
+}
+
+impl Opened<'_> {
+    #[inline]
+    fn get(&self) -> Option<&Namespace> {
+        match self {
+            Opened::Alone(key) => key.get(),
+            Opened::Shared(key) => key.get(),
+        }
+    }
+}
+
+/// A namespace, opened once for many of its entries.
+#[derive(Clone)]
+pub struct Shared<'a>(Rc<NamespaceKey<'a>>);
+
+impl<'a> Shared<'a> {
+    /// Opens it; `WRONGTYPE` where something else stands at its key.
+    pub fn open(context: Context<'a>, name: BorrowedString<'_>) -> Result<Self, Refusal> {
+        open_namespace(context, name).map(|key| Shared(Rc::new(key)))
+    }
+}
+
+fn open_namespace<'a>(context: Context<'a>, name: BorrowedString<'_>) -> Result<NamespaceKey<'a>, Refusal> {
+    let key = NamespaceKey::open(context, name, Mode::ReadUncounted)?;
+    if runtime::with(|runtime| runtime.eviction_by_use.get())
+        && let Some(stored) = key.stored()
+    {
+        stored.meet(context.database(), name.bytes());
+    }
+    Ok(key)
 }
 
 /// Why a write has no effect.
@@ -81,18 +118,31 @@ impl<'a> Found<'a> {
     pub fn look(
         context: Context<'a>,
         namespace: BorrowedString<'_>,
+        at: (Address<'a>, Resolved),
+        now: Instant,
+    ) -> Result<Self, Refusal> {
+        Self::look_in(context, Opened::Alone(open_namespace(context, namespace)?), at, now)
+    }
+
+    /// The same where the namespace is open already.
+    pub fn look_beside(
+        context: Context<'a>,
+        namespace: &Shared<'a>,
+        at: (Address<'a>, Resolved),
+        now: Instant,
+    ) -> Result<Self, Refusal> {
+        Self::look_in(context, Opened::Shared(Rc::clone(&namespace.0)), at, now)
+    }
+
+    #[inline]
+    fn look_in(
+        context: Context<'a>,
+        namespace: Opened<'a>,
         (address, Resolved { key, policy, .. }): (Address<'a>, Resolved),
         now: Instant,
     ) -> Result<Self, Refusal> {
-        let (disabled, keep_from_eviction) =
-            runtime::with(|runtime| (runtime.disabled.get(), runtime.eviction_by_use.get()));
-        let name = namespace;
-        let namespace = NamespaceKey::open(context, name, Mode::ReadUncounted)?;
-        if keep_from_eviction && let Some(stored) = namespace.stored() {
-            stored.meet(context.database(), name.bytes());
-        }
         let entry = EntryKey::open(context, key.borrow(), Mode::Read)?;
-        let bypassed = policy.bypass || disabled;
+        let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
         Ok(Found { address, policy, bypassed, namespace, entry, now })
     }
 
@@ -142,14 +192,15 @@ impl<'a> Found<'a> {
     pub fn place(&self, incarnation: Incarnation, entry: &Entry<'_>) -> Placed<'static> {
         let mut record = Vec::with_capacity(entry.encoded_len());
         entry.encode(&mut record);
-        let origin = Origin::new(self.address.namespace, incarnation, self.address.operation);
-        Placed { key: self.key(), origin: Cow::Owned(origin), record: record.into() }
+        let origin = runtime::with(|runtime| runtime.origin(&self.address, incarnation));
+        Placed { key: self.key(), origin, record: record.into() }
     }
 
     /// What becomes of a write that was decided here: its effect, or why it has none.
     pub fn effect_of(
         &self,
         decision: &Decision<'_>,
+        cause: Cause,
         since: Option<&Stamp>,
         next: Next,
     ) -> Result<Effect<'static>, Declined> {
@@ -157,7 +208,7 @@ impl<'a> Found<'a> {
         match decision {
             Decision::Forbidden => Err(Declined::Forbidden),
             _ if is_overtaken => Err(Declined::Fenced),
-            Decision::Store(entry) => Ok(Effect::Set(self.place(next.incarnation, entry))),
+            Decision::Store(entry) => Ok(Effect::Set(cause, self.place(next.incarnation, entry))),
             Decision::Remove => Ok(self.invalidation(next, None)),
         }
     }
@@ -172,6 +223,15 @@ impl<'a> Found<'a> {
             left,
         }
     }
+}
+
+/// Whether an entry of this origin is alive as far as its namespace goes; none where that is gone, or another of its
+/// name has begun.
+pub fn is_alive(context: Context<'_>, origin: &Origin, entry: &Entry<'_>) -> Option<bool> {
+    let name = OwnedString::new(origin.namespace().as_bytes());
+    let key = NamespaceKey::open(context, name.borrow(), Mode::ReadUncounted).ok()?;
+    let namespace = key.get().filter(|namespace| namespace.incarnation() == origin.incarnation())?;
+    Some(namespace.is_alive(origin, entry))
 }
 
 /// The clock of a namespace, for a stamp.

@@ -8,15 +8,17 @@
 //! | [`keys`] | a key of one of our two types |
 //! | [`found`] | what a command meets |
 //! | [`effects`] | what is done, and sent on |
+//! | [`events`] | who subscribed to it |
 //! | [`told`] | who waits for it |
 //! | [`sights`] | what those see who wait |
 
 mod effects;
+mod events;
 mod found;
 mod keys;
 mod sights;
 mod told;
 
 pub use effects::{carry_out, emit, mutate};
-pub use found::{Clock, Found, Next};
+pub use found::{Clock, Found, Next, Shared, is_alive};
 pub use sights::{busy, changes};

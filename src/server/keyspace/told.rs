@@ -2,6 +2,7 @@
 
 use super::super::api::context::Context;
 use super::super::api::string::BorrowedString;
+use super::super::sweep;
 use super::super::waiting::{self, with_leases};
 use crate::core::fetch::Status;
 use crate::core::fetch::{Fetched, signed};
@@ -14,7 +15,7 @@ use crate::protocol::apply::{Effect, Placed};
 /// one of them is next.
 pub fn of(database: i32, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
     match effect {
-        Effect::Set(placed) => {
+        Effect::Set(_, placed) => {
             if let Some(place) = place(database, namespace, &placed.key) {
                 with_leases(|leases| leases.answer_all(&place, || fetched(placed)));
             }
@@ -34,7 +35,10 @@ pub fn of(database: i32, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
                 waiting::changed_key(database, key);
             }
         }
-        Effect::Scope { scope, .. } => waiting::revoke(database, namespace.bytes(), scope),
+        Effect::Scope { scope, .. } => {
+            waiting::revoke(database, namespace.bytes(), scope);
+            sweep::ask(database);
+        }
         Effect::Many(effects) => effects.iter().for_each(|effect| of(database, namespace, effect)),
         Effect::Entry(placed) => waiting::changed_key(database, &placed.key),
         Effect::Namespace(_) => waiting::drop_namespace(database, namespace.bytes()),

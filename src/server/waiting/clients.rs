@@ -76,7 +76,7 @@ unsafe extern "C" fn on_over(
 
 fn reply(context: Context<'_>, ticket: Ticket) {
     if let Some(fetched) = with_leases(|leases| leases.take_answer(ticket)) {
-        return context.reply(&fetch::reply(&fetched));
+        return context.reply_parts(&fetch::reply(&fetched));
     }
     if let Some(told) = with_clients(|clients| clients.told.remove(&ticket)) {
         return context.reply(&told);
@@ -85,7 +85,7 @@ fn reply(context: Context<'_>, ticket: Ticket) {
     match place.as_ref().and_then(|place| place.place()) {
         Some(place) => {
             let busy = keyspace::busy(context, &place, context.now());
-            context.reply(&fetch::reply(&busy));
+            context.reply_parts(&fetch::reply(&busy));
         }
         // It followed entries, and none has changed.
         None => context.reply(&Reply::Nil),

@@ -1,7 +1,7 @@
 //! A raw RESP client: every byte that a test sends is the test's own.
 
 use std::collections::VecDeque;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -68,6 +68,27 @@ impl Client {
                 push @ Value::Push(_) => self.pushes.push_back(push),
                 reply => return Ok(reply),
             }
+        }
+    }
+
+    /// The next reply if it begins to come within `patience`, else `None`.
+    ///
+    /// # Errors
+    /// Those of the connection, its end among them.
+    pub fn receive_within(&mut self, patience: Duration) -> io::Result<Option<Value>> {
+        // The kernel takes no time-out of zero, and rounds a short one up to its own tick.
+        let only_looks = patience.is_zero();
+        self.stream.set_nonblocking(only_looks)?;
+        self.stream.set_read_timeout(Some(if only_looks { PATIENCE } else { patience }))?;
+        let looked = self.reader.fill_buf().map(|_| ());
+        self.stream.set_nonblocking(false)?;
+        self.stream.set_read_timeout(Some(PATIENCE))?;
+        match looked {
+            Ok(()) => self.receive().map(Some),
+            Err(late) if matches!(late.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 

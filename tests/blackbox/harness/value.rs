@@ -24,6 +24,11 @@ pub fn ok() -> Value {
     Value::Simple("OK".into())
 }
 
+/// The reply to a write that was overtaken.
+pub fn fenced() -> Value {
+    Value::Simple("FENCED".into())
+}
+
 /// The reply that says "nothing".
 pub fn nil() -> Value {
     Value::Nil

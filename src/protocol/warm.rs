@@ -1,0 +1,237 @@
+//! `CACHE.WARM ns [NX] [SINCE] [EX | PX | ...] [GRACE] [TAGS] ENTRIES operation params result [...]`, or `JSON array`
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::entry_arguments::{EntryArguments, NAMESPACE, too_few};
+use super::options::Options;
+use super::table::{Argument, Command, Flag, KeyUse, Kind};
+use super::write_options::{EXPIRY, GRACE, SINCE, TAGS, since, write};
+use crate::core::limits::{Limits, MAX_INTEGER, maxima};
+use crate::core::name::NamespaceName;
+use crate::core::refusal::{Code, Refusal};
+use crate::core::set::{Condition, Expiry, Write};
+use crate::core::stamp::Stamp;
+
+pub const COMMAND: Command = Command {
+    container: None,
+    name: "CACHE.WARM",
+    summary: "Stores many results in one step, or none of them.",
+    complexity: "O(N) with N the bytes of all rows",
+    since: "0.1.0",
+    flags: &[Flag::Write, Flag::DenyOom],
+    tips: &[],
+    key: Some(KeyUse::Update),
+    arguments: &[
+        NAMESPACE,
+        Argument {
+            name: "nx",
+            kind: Kind::Flag,
+            token: Some("NX"),
+            optional: true,
+            summary: "only where there is nothing fresh",
+        },
+        SINCE,
+        EXPIRY,
+        GRACE,
+        TAGS,
+        Argument {
+            name: "rows",
+            kind: Kind::OneOf(&[
+                Argument {
+                    name: "entries",
+                    kind: Kind::Repeated(&["operation", "params", "result"]),
+                    token: Some("ENTRIES"),
+                    optional: false,
+                    summary: "the rows, one after the other",
+                },
+                Argument {
+                    name: "array",
+                    kind: Kind::Text,
+                    token: Some("JSON"),
+                    optional: false,
+                    summary: "the rows as a JSON array of objects",
+                },
+            ]),
+            token: None,
+            optional: false,
+            summary: "what is stored",
+        },
+    ],
+    reply: "Two integers: how many rows were stored, and how many were skipped: because of NX, because SINCE forbids them, or \
+            because their end is past already.",
+    details: &[
+        "It is a SET of each row, in their order, at most 100,000 of them. Everything is checked before anything is stored: one \
+         bad row refuses all, and the error names its index, counted from 0. Of the same entry the later row wins, with NX the \
+         first. Whoever waits for an entry is given its value, as by SET.",
+        "The rows of JSON are objects with `operation`, `params` and `result`, which is stored as its JSON text, and if need be \
+         `ttl_ms`, `grace_ms`, `tags`, `took_ms` and `weight`; they go before the options, and tags join them.",
+        "Take a stamp with `CACHE.CLOCK` before you read what you warm with, and give it to SINCE: rows that were invalidated \
+         in between are skipped.",
+    ],
+    examples: &[
+        (
+            r#"CACHE.WARM demo EX 60 ENTRIES add '{"a":1,"b":2}' 3 add '{"a":2,"b":2}' 4"#,
+            "1) (integer) 2\n2) (integer) 0",
+        ),
+        (
+            r#"CACHE.WARM demo NX JSON '[{"operation":"add","params":{"b":2,"a":1},"result":5},{"operation":"add","params":{"a":3,"b":2},"result":5,"ttl_ms":60000}]'"#,
+            "1) (integer) 1\n2) (integer) 1",
+        ),
+        (r#"CACHE.RESULT GET demo add '{"a":3,"b":2}'"#, r#""5""#),
+    ],
+};
+
+/// The most rows of a call.
+const MAX_ROWS: usize = 100_000;
+
+/// What a client asks to be stored at one entry.
+#[derive(Debug)]
+pub struct Row<'a> {
+    pub entry: EntryArguments<'a>,
+    pub write: Write<'a>,
+    /// Tags of its own, which join those of the options.
+    pub tags: Vec<Cow<'a, str>>,
+}
+
+/// What a client asks.
+#[derive(Debug)]
+pub struct Request<'a> {
+    pub rows: Vec<Row<'a>>,
+    pub since: Option<Stamp>,
+}
+
+impl<'a> Request<'a> {
+    /// Reads the arguments after the command's name; the tags of the options are written into `tag_block`.
+    pub fn parse(
+        arguments: &'a [&'a [u8]],
+        limits: &Limits,
+        tag_block: &'a mut Vec<u8>,
+    ) -> Result<Self, Refusal> {
+        let (namespace, words) = arguments.split_first().ok_or_else(too_few)?;
+        let name = NamespaceName::parse(namespace)?;
+        let (options, rows) = Options::parse_until(&COMMAND, words, &["ENTRIES", "JSON"])?;
+        let since = since(&options, name)?;
+        let condition = options.flag("NX").then_some(Condition::Absent);
+        let write = Write { condition, ..write(&options, limits, tag_block)? };
+        let rows = match rows {
+            [form, array] if form.eq_ignore_ascii_case(b"JSON") => {
+                json_rows(namespace, array, &write, limits)?
+            }
+            [form, words @ ..] if form.eq_ignore_ascii_case(b"ENTRIES") => {
+                rows_of(namespace, words, &write, limits)?
+            }
+            _ => return Err(Refusal::syntax("ENTRIES and rows, or JSON and an array, are needed")),
+        };
+        Ok(Request { rows, since })
+    }
+}
+
+fn rows_of<'a>(
+    namespace: &'a [u8],
+    words: &'a [&'a [u8]],
+    write: &Write<'a>,
+    limits: &Limits,
+) -> Result<Vec<Row<'a>>, Refusal> {
+    let (triples, rest) = words.as_chunks::<3>();
+    if triples.is_empty() || !rest.is_empty() {
+        return Err(Refusal::syntax("ENTRIES takes an operation, params and a result for each row"));
+    }
+    check_count(triples.len())?;
+    let row = |(index, &[operation, params, result]): (usize, &[&'a [u8]; 3])| {
+        let checked = limits
+            .check_result(result)
+            .and_then(|()| EntryArguments::of([namespace, operation, params], limits));
+        let entry = checked.map_err(|refusal| of_row(index, refusal))?;
+        Ok(Row { entry, write: Write { result, ..*write }, tags: Vec::new() })
+    };
+    triples.iter().enumerate().map(row).collect()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonRow<'a> {
+    /// As it is spelled: an operation needs no escapes.
+    #[serde(borrow)]
+    operation: &'a RawValue,
+    #[serde(borrow)]
+    params: &'a RawValue,
+    #[serde(borrow)]
+    result: &'a RawValue,
+    ttl_ms: Option<u64>,
+    grace_ms: Option<u64>,
+    #[serde(borrow, default)]
+    tags: Vec<Cow<'a, str>>,
+    took_ms: Option<u64>,
+    weight: Option<u64>,
+}
+
+fn json_rows<'a>(
+    namespace: &'a [u8],
+    array: &'a [u8],
+    write: &Write<'a>,
+    limits: &Limits,
+) -> Result<Vec<Row<'a>>, Refusal> {
+    let rows: Vec<&'a RawValue> = serde_json::from_slice(array)
+        .map_err(|fault| Refusal::syntax(format!("JSON is not accepted: an array of rows is ({fault})")))?;
+    check_count(rows.len())?;
+    let row = |(index, row): (usize, &&'a RawValue)| {
+        json_row(namespace, row.get(), write, limits).map_err(|refusal| of_row(index, refusal))
+    };
+    rows.iter().enumerate().map(row).collect()
+}
+
+fn json_row<'a>(
+    namespace: &'a [u8],
+    json: &'a str,
+    write: &Write<'a>,
+    limits: &Limits,
+) -> Result<Row<'a>, Refusal> {
+    let row: JsonRow<'a> = serde_json::from_str(json).map_err(|fault| {
+        Refusal::syntax(format!("an object with operation, params and result is accepted ({fault})"))
+    })?;
+    let operation = row.operation.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let operation = operation.unwrap_or(row.operation.get()).as_bytes();
+    let result = row.result.get().as_bytes();
+    limits.check_result(result)?;
+    for (name, number) in [("ttl_ms", row.ttl_ms), ("grace_ms", row.grace_ms)] {
+        if let Some(number) = number {
+            limits.check_duration(&format!("{name} {number}"), number)?;
+        }
+    }
+    if row.ttl_ms == Some(0) {
+        return Err(Refusal::syntax("ttl_ms 0 is not accepted: at least 1 is"));
+    }
+    for (name, number) in [("took_ms", row.took_ms), ("weight", row.weight)] {
+        if number.is_some_and(|number| number > MAX_INTEGER) {
+            return Err(Refusal::syntax(format!("{name} is too large: at most {MAX_INTEGER} is accepted")));
+        }
+    }
+    let entry = EntryArguments::of([namespace, operation, row.params.get().as_bytes()], limits)?;
+    let write = Write {
+        result,
+        expiry: row.ttl_ms.map_or(write.expiry, Expiry::After),
+        grace_ms: row.grace_ms.or(write.grace_ms),
+        took_ms: row.took_ms,
+        weight: row.weight,
+        ..*write
+    };
+    if row.tags.len() > maxima::TAGS {
+        return Err(Refusal::new(Code::TooBig, format!("{} tags are too many", row.tags.len())));
+    }
+    Ok(Row { entry, write, tags: row.tags })
+}
+
+fn check_count(rows: usize) -> Result<(), Refusal> {
+    if rows <= MAX_ROWS {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::TooBig, format!("{rows} rows are too many: at most {MAX_ROWS} are accepted")))
+}
+
+/// What is wrong with one row.
+pub fn of_row(index: usize, refusal: Refusal) -> Refusal {
+    Refusal { message: format!("row {index}: {}", refusal.message), ..refusal }
+}

@@ -1,0 +1,39 @@
+//! Keyspace notifications: what the module does, for those who subscribed to it.
+//!
+//! They are told where an effect is carried out, and so on replicas too. See `docs/notifications.md`.
+
+use std::ffi::CStr;
+
+use super::super::api::context::Context;
+use super::super::api::string::{BorrowedString, OwnedString};
+use crate::core::epochs::Scope;
+use crate::protocol::apply::{Cause, Effect};
+
+/// Tells of an effect that was carried out on a namespace.
+pub fn notify(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
+    let of_entry = |event: &CStr, key: &[u8]| context.notify(event, OwnedString::new(key).borrow());
+    match effect {
+        Effect::Set(cause, placed) => of_entry(event_of(*cause), &placed.key),
+        Effect::Invalidate { key, .. } => of_entry(c"cache:invalidate", key),
+        Effect::Remove { keys, .. } => keys.iter().for_each(|key| of_entry(c"cache:invalidate", key)),
+        Effect::Scope { scope, .. } => {
+            let event = match scope {
+                Scope::Tags(_) => c"cache:invalidate-tag",
+                Scope::Operations(_) => c"cache:invalidate-operation",
+                Scope::All => c"cache:invalidate-namespace",
+            };
+            context.notify(event, namespace);
+        }
+        Effect::Entry(_) | Effect::Namespace(_) | Effect::Many(_) => {}
+    }
+}
+
+fn event_of(cause: Cause) -> &'static CStr {
+    match cause {
+        Cause::Set => c"cache:set",
+        Cause::Fill => c"cache:fill",
+        Cause::Fail => c"cache:fail",
+        Cause::Merge => c"cache:merge",
+        Cause::Warm => c"cache:warm",
+    }
+}

@@ -1,0 +1,209 @@
+//! Frees the memory of entries that an invalidation, or the end of their namespace, has made absent.
+//!
+//! It looks through a database in slices, only after something died there, only on a primary, and never while nothing may
+//! be replicated. What it finds it removes with UNLINK, which replicas and files are told as it is.
+
+use std::cell::{Cell, RefCell};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use libc::c_void;
+use redis_module::raw;
+
+use super::api::context::Context;
+use super::api::scan::Cursor;
+use super::api::string::{BorrowedString, OwnedString};
+use super::api::timer::Timer;
+use super::entry_type::{ENTRY_TYPE, StoredEntry};
+use super::guard::guarded;
+use super::{keyspace, runtime};
+use crate::core::entry::Entry;
+use crate::core::name::NamespaceName;
+use crate::core::origin::Origin;
+use crate::core::state::Address;
+use crate::core::sweep::{Sweep, rest_us};
+
+/// The longest that a slice looks, in microseconds; what it has found is then removed.
+const SLICE_US: u64 = 500;
+
+/// How many entries a slice removes at most: about half a millisecond's work.
+const SLICE_DEAD: usize = 256;
+
+/// How long to wait where nothing may be replicated just now, or slots are moving, in milliseconds.
+const POSTPONED_MS: u64 = 250;
+
+/// The state of the sweep. Used by the main thread only; no borrow is held across a call into the server.
+struct Sweeping {
+    sweep: RefCell<Sweep>,
+    cursor: RefCell<Option<Cursor>>,
+    /// Keys that were looked at since the turn of the current database began.
+    looked_at: Cell<u64>,
+    swept: Cell<u64>,
+    timer_is_set: Cell<bool>,
+}
+
+thread_local! {
+    static SWEEPING: Sweeping = Sweeping {
+        sweep: RefCell::default(),
+        cursor: RefCell::default(),
+        looked_at: Cell::new(0),
+        swept: Cell::new(0),
+        timer_is_set: Cell::new(false),
+    };
+}
+
+/// Something died in a database.
+pub fn ask(database: i32) {
+    SWEEPING.with(|sweeping| sweeping.sweep.borrow_mut().ask(database));
+    arm(1);
+}
+
+/// Two databases changed places.
+pub fn swap(one: i32, other: i32) {
+    SWEEPING.with(|sweeping| {
+        sweeping.sweep.borrow_mut().swap(one, other);
+        let cursor = sweeping.cursor.borrow_mut().take();
+        drop(cursor);
+    });
+}
+
+/// Entries that were removed since this process began.
+pub fn swept() -> u64 {
+    SWEEPING.with(|sweeping| sweeping.swept.get())
+}
+
+/// Keys that are still to be looked at, roughly.
+pub fn pending(context: Context<'_>) -> u64 {
+    let (databases, looked_at) = SWEEPING
+        .with(|sweeping| (sweeping.sweep.borrow().databases().collect::<Vec<_>>(), sweeping.looked_at.get()));
+    let keys =
+        databases.into_iter().map(|database| if context.select(database) { context.keys() } else { 0 });
+    keys.sum::<u64>().saturating_sub(looked_at)
+}
+
+/// Goes on where there is something to do: after a change of role, too.
+pub fn resume() {
+    let asked = SWEEPING.with(|sweeping| sweeping.sweep.borrow().databases().next().is_some());
+    if asked {
+        arm(1);
+    }
+}
+
+fn arm(in_ms: u64) {
+    SWEEPING.with(|sweeping| {
+        if !sweeping.timer_is_set.get() {
+            sweeping.timer_is_set.set(Timer::start(in_ms, on_timer).is_some());
+        }
+    });
+}
+
+unsafe extern "C" fn on_timer(context: *mut raw::RedisModuleCtx, _data: *mut c_void) {
+    let rest_ms = guarded(Some(POSTPONED_MS), || {
+        SWEEPING.with(|sweeping| sweeping.timer_is_set.set(false));
+        // SAFETY: the server passes a context that is good until this returns.
+        let context = unsafe { Context::new(context) }?;
+        if context.is_replica() || runtime::with(|runtime| runtime.sweep_disabled.get()) {
+            // A replica frees what its primary says. Whatever ends this resumes the sweep.
+            return None;
+        }
+        if context.avoids_replica_traffic() {
+            return Some(POSTPONED_MS);
+        }
+        slice(context)
+    });
+    if let Some(rest_ms) = rest_ms {
+        guarded((), || arm(rest_ms));
+    }
+}
+
+/// An entry that was met.
+struct Met {
+    origin: Arc<Origin>,
+    /// Its record, but for the result.
+    head: Vec<u8>,
+}
+
+/// Looks at some keys, and removes what is dead; how long to rest then, in milliseconds, none where nothing is left.
+fn slice(context: Context<'_>) -> Option<u64> {
+    let begun = std::time::Instant::now();
+    let worked_us = || u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let database = SWEEPING.with(|sweeping| sweeping.sweep.borrow_mut().turn())?;
+    let taken = SWEEPING.with(|sweeping| sweeping.cursor.borrow_mut().take());
+    let mut cursor = match taken {
+        Some(cursor) => cursor,
+        None => {
+            SWEEPING.with(|sweeping| sweeping.looked_at.set(0));
+            Cursor::new()?
+        }
+    };
+    context.select(database);
+    let (mut dead, mut orphans, mut looked_at, mut more) = (Vec::new(), false, 0usize, true);
+    while more && dead.len() < SLICE_DEAD && worked_us() < SLICE_US {
+        let (keys, is_more) = cursor.step(context, &ENTRY_TYPE, met, |name, met: Option<Met>| {
+            let fate = met.map_or(Fate::Unknown, |met| fate(context, name.borrow(), &met));
+            orphans |= fate == Fate::Orphan;
+            if fate != Fate::Unknown {
+                dead.push(name);
+            }
+        });
+        looked_at = looked_at.saturating_add(keys);
+        more = is_more;
+    }
+    if orphans && context.is_moving_slots() {
+        // Their namespace may be on its way. The same keys are met again: this turn begins anew.
+        SWEEPING.with(|sweeping| sweeping.looked_at.set(0));
+        return Some(POSTPONED_MS);
+    }
+    let found = dead.len();
+    remove(context, &dead);
+    SWEEPING.with(|sweeping| {
+        sweeping.looked_at.set(sweeping.looked_at.get().saturating_add(looked_at as u64));
+        if more {
+            *sweeping.cursor.borrow_mut() = Some(cursor);
+        } else {
+            sweeping.sweep.borrow_mut().finish();
+        }
+    });
+    Some(rest_us(worked_us(), looked_at, found).div_ceil(1000))
+}
+
+/// What is needed to judge an entry; the server is not called here.
+fn met(_name: BorrowedString<'_>, value: &NonNull<c_void>) -> Option<Met> {
+    // SAFETY: a live value of the entry type, for as long as the key is open.
+    let stored = unsafe { StoredEntry::from_value(value) };
+    let mut head = Vec::new();
+    Entry { result: b"", ..stored.stored()?.entry }.encode(&mut head);
+    Some(Met { origin: stored.share_origin(), head })
+}
+
+#[derive(PartialEq, Eq)]
+enum Fate {
+    /// Alive, or at another name than its own, where it may have been put on purpose.
+    Unknown,
+    /// An invalidation has overtaken it.
+    Dead,
+    /// Its namespace is gone, or another of that name has begun.
+    Orphan,
+}
+
+fn fate(context: Context<'_>, name: BorrowedString<'_>, met: &Met) -> Fate {
+    let namespace = NamespaceName::parse(met.origin.namespace().as_bytes());
+    let (Ok(namespace), Some(entry)) = (namespace, Entry::decode(&met.head)) else { return Fate::Unknown };
+    let is_at_home = Address::of_key(namespace, name.bytes()).is_some_and(|address| {
+        address.mark() == entry.mark && address.operation.as_str() == met.origin.operation()
+    });
+    match keyspace::is_alive(context, &met.origin, &entry) {
+        _ if !is_at_home => Fate::Unknown,
+        Some(true) => Fate::Unknown,
+        Some(false) => Fate::Dead,
+        None => Fate::Orphan,
+    }
+}
+
+fn remove(context: Context<'_>, dead: &[OwnedString]) {
+    if dead.is_empty() {
+        return;
+    }
+    let removed = context.unlink(dead);
+    SWEEPING.with(|sweeping| sweeping.swept.set(sweeping.swept.get().saturating_add(removed)));
+}
