@@ -9,7 +9,7 @@
 //! version, created_ms
 //! [ttl_ms] [grace_ms] [took_ms] [weight]
 //! [tags]         byte length of the block, then each tag with its length
-//! [failure]      until_ms, then the message with its length
+//! [failure]      until_ms, remembered_until_ms, then the message with its length
 //! result         all that remains; of a negative entry the message of its failure
 //! ```
 
@@ -68,6 +68,8 @@ pub struct Entry<'a> {
 pub struct Failure<'a> {
     /// Until then nobody is asked to refresh the value.
     pub until: Instant,
+    /// Until then it is remembered, also where the value is gone; not after `until`.
+    pub remembered_until: Instant,
     pub message: &'a [u8],
 }
 
@@ -88,7 +90,22 @@ impl<'a> Entry<'a> {
         self.ttl_ms.map(|ttl_ms| self.created.plus(ttl_ms))
     }
 
-    /// When it is gone, which is the Redis expiry of its key; `None` is never.
+    /// When nothing of it counts any more, which is the Redis expiry of its key; `None` is never. A failure may be
+    /// remembered for longer than the value that it stands beside.
+    pub fn ends_at(&self) -> Option<Instant> {
+        let gone_at = self.gone_at()?;
+        Some(self.failure.map_or(gone_at, |failure| gone_at.max(failure.remembered_until)))
+    }
+
+    /// Of a failure, what was said of it.
+    pub fn message(&self) -> &'a [u8] {
+        match self.failure {
+            Some(failure) if !self.negative => failure.message,
+            _ => self.result,
+        }
+    }
+
+    /// When its result is gone; `None` is never.
     pub fn gone_at(&self) -> Option<Instant> {
         self.fresh_until().map(|instant| instant.plus(self.grace_ms))
     }
@@ -126,8 +143,9 @@ impl<'a> Entry<'a> {
         if !self.tags.is_empty() {
             sink.put_string(self.tags.0);
         }
-        if let Some(Failure { until, message }) = self.failure {
+        if let Some(Failure { until, remembered_until, message }) = self.failure {
             sink.put_varint(until.unix_ms());
+            sink.put_varint(remembered_until.unix_ms());
             sink.put_string(message);
         }
         sink.put(self.result);
@@ -165,6 +183,7 @@ impl<'a> Entry<'a> {
             0 => None,
             _ => Some(Failure {
                 until: Instant::from_unix_ms(reader.varint_up_to(MAX_INTEGER)?),
+                remembered_until: Instant::from_unix_ms(reader.varint_up_to(MAX_INTEGER)?),
                 message: reader.string(maxima::PROGRESS_BYTES)?,
             }),
         };
@@ -329,7 +348,7 @@ mod tests {
             let entry = Entry {
                 mark: Mark(mark), version, created, ttl_ms, grace_ms, took_ms, weight, tags, negative,
                 failure: failure.as_ref().map(|(until, message)| Failure {
-                    until: Instant::from_unix_ms(*until), message,
+                    until: Instant::from_unix_ms(*until), remembered_until: Instant::from_unix_ms(until / 2), message,
                 }),
                 result: &result,
             };

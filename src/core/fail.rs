@@ -26,14 +26,15 @@ pub fn decide<'a>(
     let remember_ms = remember_ms.unwrap_or(policy.negative_ms).min(limits.ttl_max_ms);
     if let Some(stored) = state.served(true) {
         let until = now.plus(remember_ms.max(policy.retry_ms.min(limits.ttl_max_ms)));
-        return Ok(Some(Entry { version, failure: Some(Failure { until, message }), ..stored.entry }));
+        let failure = Failure { until, remembered_until: now.plus(remember_ms), message };
+        return Ok(Some(Entry { version, failure: Some(failure), ..stored.entry }));
     }
     if remember_ms == 0 {
         return Ok(None);
     }
     let tags = drawn(&policy.tags, &subject.source, b"")?;
+    limits.check_tags_once(&tags)?;
     let tags: Vec<&[u8]> = tags.iter().map(Vec::as_slice).collect();
-    limits.check_tags(&tags)?;
     Ok(Some(Entry {
         mark: Mark::from(subject.fingerprint),
         version,
@@ -112,8 +113,9 @@ mod tests {
         );
         let state = State::Stale(Stored { origin: Box::leak(Box::new(origin)), entry: value, hits: 0 });
         let policy = Policy { retry_ms: 20, negative_ms: 5, ..Policy::default() };
-        for (remember_ms, until) in [(None, 20), (Some(30), 30), (Some(0), 20)] {
-            let failure = Some(Failure { until: NOW.plus(until), message: b"no" });
+        for (remember_ms, until, remembered) in [(None, 20, 5), (Some(30), 30, 30), (Some(0), 20, 0)] {
+            let remembered_until = NOW.plus(remembered);
+            let failure = Some(Failure { until: NOW.plus(until), remembered_until, message: b"no" });
             assert_eq!(decided(&state, remember_ms, &policy), Some(Entry { version: 9, failure, ..value }));
         }
     }

@@ -47,7 +47,7 @@ impl Ask {
                 }
             }
             State::Negative(stored) if self.takes(&stored) => {
-                Offer::Failed { message: stored.entry.result, version: stored.entry.version }
+                Offer::Failed { message: stored.entry.message(), version: stored.entry.version }
             }
             _ => Offer::Nothing,
         }
@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn what_is_offered_to_whom() {
-        let failure = Some(Failure { until: CREATED.plus(1500), message: b"no" });
+        let failure =
+            Some(Failure { until: CREATED.plus(1500), remembered_until: CREATED.plus(10), message: b"no" });
         let (fine, failed) = (entry(), Entry { failure, ..entry() });
         let negative = Entry { negative: true, result: b"no", ..entry() };
         for (ask, state, entry, percent, ms, expected) in [

@@ -30,7 +30,7 @@ pub fn sight<'a>(state: &State<'a>, progress: Option<Progress>) -> (Sight<'a>, i
     let sight = match state {
         State::Fresh(stored) => Sight::Hit(stored.entry.result),
         State::Stale(stored) => Sight::Stale(stored.entry.result),
-        State::Negative(stored) => Sight::Failed(stored.entry.result),
+        State::Negative(stored) => Sight::Failed(stored.entry.message()),
         State::Absent(_) => Sight::Gone,
     };
     (sight, signed(state.version()))

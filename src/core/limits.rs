@@ -29,6 +29,8 @@ pub mod maxima {
     pub const PLAN_BYTES: usize = 64 << 20;
     /// Jobs of a plan.
     pub const PLAN_JOBS: usize = 1_000_000;
+    /// Leases of a process.
+    pub const LEASES: usize = 100_000_000;
     /// Entries that one NEXT follows.
     pub const FOLLOWED: usize = 1000;
     /// Seconds of a TTL or of a grace: 100 years.
@@ -51,6 +53,8 @@ pub struct Limits {
     pub progress_max_bytes: usize,
     /// Clients that wait for one entry.
     pub waiters_max: usize,
+    /// Entries that are leased, or remembered to have been.
+    pub leases_max: usize,
     /// Jobs of a plan.
     pub plan_max_jobs: usize,
     /// Bytes of the results and messages that a plan's reply brings.
@@ -68,6 +72,7 @@ impl Default for Limits {
             tag_max_bytes: 256,
             progress_max_bytes: 64 << 10,
             waiters_max: 10_000,
+            leases_max: 1_000_000,
             plan_max_jobs: 10_000,
             plan_reply_max_bytes: 64 << 20,
             ttl_max_ms: 315_360_000_000,
@@ -125,6 +130,14 @@ impl Limits {
             ));
         }
         self.check_each_tag(tags)
+    }
+
+    /// The same for tags of which some may be there more than once.
+    pub fn check_tags_once(&self, tags: &[Vec<u8>]) -> Result<(), Refusal> {
+        let mut once: Vec<&[u8]> = tags.iter().map(Vec::as_slice).collect();
+        once.sort_unstable();
+        once.dedup();
+        self.check_tags(&once)
     }
 
     /// Whether each of these may be a tag.

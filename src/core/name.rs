@@ -43,6 +43,13 @@ impl<'a> NamespaceName<'a> {
         self.0
     }
 
+    /// A key of the namespace's slot at which nothing is ever stored: those who wait block on it, since a key that is
+    /// written would have the server look at each of them.
+    pub fn waiting_key(self) -> String {
+        let (open, close) = self.braces();
+        format!("{ENTRY_KEY_PREFIX}{open}{}{close}waiting", self.0)
+    }
+
     /// What stands before and after it in the keys of its entries: braces, unless it brings a hash tag of its own,
     /// which then also routes them.
     fn braces(self) -> (&'static str, &'static str) {

@@ -114,6 +114,9 @@ impl<'a> State<'a> {
             _ => return State::Absent(Why::NamespaceDeleted),
         }
         match entry.freshness(now) {
+            Freshness::Gone if entry.failure.is_some_and(|failure| now < failure.remembered_until) => {
+                State::Negative(stored)
+            }
             Freshness::Gone => State::Absent(Why::Expired),
             _ if entry.negative => State::Negative(stored),
             Freshness::Fresh => State::Fresh(stored),
@@ -146,7 +149,7 @@ impl<'a> State<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::Tags;
+    use super::super::entry::{Failure, Tags};
     use super::super::origin::Incarnation;
     use super::*;
 
@@ -191,6 +194,12 @@ mod tests {
 
         assert!(matches!(see(here, NOW), State::Fresh(_)));
         assert!(matches!(see(here, NOW.plus(100)), State::Stale(_)));
+        let failure = Some(Failure { until: NOW.plus(900), remembered_until: NOW.plus(300), message: b"no" });
+        let beside = Some(Stored { entry: Entry { failure, ..entry }, ..found });
+        let at = |ms| State::of(&here, Some(&namespace), beside, NOW.plus(ms));
+        assert!(matches!(at(199), State::Stale(_)));
+        assert!(matches!(at(200), State::Negative(stored) if stored.entry.message() == b"no"));
+        assert_eq!(why(at(300)), Why::Expired);
         let failed = Some(Stored { entry: Entry { negative: true, ..entry }, ..found });
         let negative = State::of(&here, Some(&namespace), failed, NOW);
         assert!(matches!(negative, State::Negative(_)) && negative.served(true).is_none());

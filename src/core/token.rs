@@ -47,8 +47,8 @@ impl Kind {
     }
 }
 
-/// The longest token that is read, in bytes: far above what any grant comes to.
-const MAX_BYTES: usize = 1 << 20;
+/// The longest token, in bytes. What would come to more is not granted.
+const MAX_BYTES: usize = 64 << 10;
 
 /// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,25 @@ impl Token {
     pub fn new(kind: Kind, address: &Address<'_>, since: Stamp, id: GrantId, tags: Box<[Template]>) -> Self {
         let operation = address.operation.as_str().into();
         Token { kind, since, id, fingerprint: address.fingerprint, operation, tags }
+    }
+
+    /// Whether what the rules draw from params fits into a token.
+    ///
+    /// # Errors
+    ///
+    /// `TOOBIG` where it does not.
+    pub fn check_tags(tags: &[Template]) -> Result<(), Refusal> {
+        // All but the tags is shorter than this.
+        const ELSE: usize = 512;
+        let bytes = templates::to_json(tags).len();
+        let max = MAX_BYTES.saturating_sub(ELSE);
+        if bytes <= max {
+            return Ok(());
+        }
+        let message = format!(
+            "the tags that rules draw from these params take {bytes} bytes of a token: at most {max} are accepted"
+        );
+        Err(Refusal::new(Code::TooBig, message))
     }
 
     /// The point of the clock where no namespace exists yet.

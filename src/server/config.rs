@@ -24,7 +24,7 @@ struct Number {
     set: fn(&mut Limits, u64),
 }
 
-const NUMBERS: [Number; 9] = [
+const NUMBERS: [Number; 10] = [
     Number {
         name: c"params-max-bytes",
         is_memory: true,
@@ -72,6 +72,14 @@ const NUMBERS: [Number; 9] = [
         max: maxima::WAITERS as u64,
         get: |limits| limits.waiters_max as u64,
         set: |limits, waiters| limits.waiters_max = waiters as usize,
+    },
+    Number {
+        name: c"leases-max",
+        is_memory: false,
+        min: 0,
+        max: maxima::LEASES as u64,
+        get: |limits| limits.leases_max as u64,
+        set: |limits, leases| limits.leases_max = leases as usize,
     },
     Number {
         name: c"plan-max-jobs",

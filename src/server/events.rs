@@ -1,9 +1,10 @@
 //! What the server tells us of itself.
 
-use libc::c_void;
+use libc::{c_char, c_int, c_void};
 use redis_module::raw;
 
 use super::api::context::Context;
+use super::api::string::BorrowedString;
 use super::api::{api, log};
 use super::guard::guarded;
 use super::{rules, runtime, sweep, waiting};
@@ -27,8 +28,38 @@ pub fn subscribe(context: Context<'_>) -> Result<(), String> {
             unsafe { api!(RedisModule_SubscribeToServerEvent(context.as_ptr(), event, Some(callback))) };
         context.accepted(status, "a subscription to server events")?;
     }
+    // SAFETY: the callback is good for ever.
+    let status = unsafe {
+        api!(RedisModule_SubscribeToKeyspaceEvents(
+            context.as_ptr(),
+            raw::REDISMODULE_NOTIFY_GENERIC,
+            Some(on_generic_event)
+        ))
+    };
+    context.accepted(status, "a subscription to keyspace events")?;
     note_eviction(context);
     Ok(())
+}
+
+/// RENAME, RESTORE, MOVE and COPY may bring an entry back, or a namespace: whoever follows it looks again.
+unsafe extern "C" fn on_generic_event(
+    context: *mut raw::RedisModuleCtx,
+    _kind: c_int,
+    _event: *const c_char,
+    key: *mut raw::RedisModuleString,
+) -> c_int {
+    guarded((), || {
+        if waiting::with_followers(|followers| followers.is_empty()) {
+            return;
+        }
+        // SAFETY: the server passes a context and a key that are good until this returns.
+        let (context, key) = unsafe { (Context::new(context), BorrowedString::new(key)) };
+        if let (Some(context), Some(key)) = (context, key) {
+            waiting::changed_key(context.database(), key.bytes());
+            waiting::changed_namespace(context.database(), key.bytes());
+        }
+    });
+    raw::REDISMODULE_OK as c_int
 }
 
 type EventCallback = unsafe extern "C" fn(*mut raw::RedisModuleCtx, raw::RedisModuleEvent, u64, *mut c_void);

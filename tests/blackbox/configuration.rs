@@ -9,13 +9,14 @@ use crate::harness::{
 use crate::{args, cache, call};
 
 /// Name, default as CONFIG GET shows it, smallest, largest.
-const NUMBERS: [(&str, i64, i64, i64); 9] = [
+const NUMBERS: [(&str, i64, i64, i64); 10] = [
     ("cache.params-max-bytes", 1 << 20, 1 << 10, 64 << 20),
     ("cache.result-max-bytes", 64 << 20, 1 << 10, 512 << 20),
     ("cache.tags-max", 64, 0, 1024),
     ("cache.tag-max-bytes", 256, 1, 4 << 10),
     ("cache.progress-max-bytes", 64 << 10, 1, 1 << 20),
     ("cache.waiters-max", 10_000, 0, 1_000_000),
+    ("cache.leases-max", 1_000_000, 0, 100_000_000),
     ("cache.plan-max-jobs", 10_000, 1, 1_000_000),
     ("cache.plan-reply-max-bytes", 64 << 20, 1 << 10, 512 << 20),
     ("cache.ttl-max-seconds", 315_360_000, 1, 3_153_600_000),
@@ -82,6 +83,7 @@ fn lines_of_redis_conf_work_and_wrong_ones_stop_the_start() {
         .line("cache.tag-max-bytes 16")
         .line("cache.progress-max-bytes 2kb")
         .line("cache.waiters-max 7")
+        .line("cache.leases-max 9")
         .line("cache.plan-max-jobs 5")
         .line("cache.plan-reply-max-bytes 3kb")
         .line("cache.ttl-max-seconds 60")
@@ -95,6 +97,7 @@ fn lines_of_redis_conf_work_and_wrong_ones_stop_the_start() {
         ("cache.tag-max-bytes", "16"),
         ("cache.progress-max-bytes", "2048"),
         ("cache.waiters-max", "7"),
+        ("cache.leases-max", "9"),
         ("cache.plan-max-jobs", "5"),
         ("cache.plan-reply-max-bytes", "3072"),
         ("cache.ttl-max-seconds", "60"),
@@ -139,13 +142,14 @@ fn the_module_can_be_loaded_into_a_running_server() {
 }
 
 /// Every limit at its lowest.
-const LOWEST: [&str; 9] = [
+const LOWEST: [&str; 10] = [
     "cache.params-max-bytes 1kb",
     "cache.result-max-bytes 1kb",
     "cache.tags-max 0",
     "cache.tag-max-bytes 1",
     "cache.progress-max-bytes 1",
     "cache.waiters-max 0",
+    "cache.leases-max 0",
     "cache.plan-max-jobs 1",
     "cache.plan-reply-max-bytes 1kb",
     "cache.ttl-max-seconds 1",

@@ -62,6 +62,12 @@ impl Lease {
         self.hold == Hold::Held && steady < self.deadline
     }
 
+    /// Whether a token of its number says what was granted.
+    pub fn says(&self, token: &Token) -> bool {
+        // What was drawn is not kept once it lapsed: the token has it.
+        self.grant.since == token.since && (self.hold != Hold::Held || self.grant.tags == token.tags)
+    }
+
     /// Its token, always the same.
     pub fn token(&self, place: &OwnedPlace) -> Option<Token> {
         let address = place.place()?.address;
@@ -158,6 +164,11 @@ impl Flight {
     /// Whether all who wait would be answered alike.
     pub fn is_uniform(&self) -> bool {
         self.particular == 0
+    }
+
+    /// Who waits under this ticket.
+    pub fn waiter(&self, ticket: Ticket) -> Option<&Waiter> {
+        self.waiters.get(&ticket)
     }
 
     /// Whether there is nothing to remember of it.

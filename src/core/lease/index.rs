@@ -1,6 +1,6 @@
 //! Flights by address: by database, namespace and operation, each a level, so that all of a kind are found at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::super::fingerprint::Fingerprint;
@@ -9,9 +9,10 @@ use super::{OwnedPlace, Place};
 /// The number of a flight. Never used twice.
 pub type FlightId = u64;
 
-type Fingerprints = HashMap<Fingerprint, FlightId>;
-type Operations = HashMap<Rc<str>, Fingerprints>;
-type Namespaces = HashMap<Rc<str>, Operations>;
+/// A tree, since it may be large, and a table that grows would make somebody wait.
+type Fingerprints = BTreeMap<Fingerprint, FlightId>;
+pub type Operations = HashMap<Rc<str>, Fingerprints>;
+pub type Namespaces = HashMap<Rc<str>, Operations>;
 
 /// Where each flight is.
 #[derive(Debug, Default)]
@@ -56,13 +57,33 @@ impl Index {
     /// All flights of a namespace.
     pub fn of_namespace(&self, database: i32, namespace: &str) -> Vec<FlightId> {
         let operations = self.databases.get(&database).and_then(|namespaces| namespaces.get(namespace));
-        operations.into_iter().flat_map(HashMap::values).flat_map(HashMap::values).copied().collect()
+        operations.into_iter().flat_map(HashMap::values).flat_map(BTreeMap::values).copied().collect()
     }
 
-    /// All flights of a database.
-    pub fn of_database(&self, database: i32) -> Vec<FlightId> {
-        let namespaces = self.databases.get(&database).into_iter().flat_map(HashMap::values);
-        namespaces.flat_map(HashMap::values).flat_map(HashMap::values).copied().collect()
+    /// Enters a flight again at its place.
+    pub fn restore(&mut self, place: &OwnedPlace, id: FlightId) {
+        let operations = self.databases.entry(place.database).or_default();
+        let fingerprints = operations.entry(Rc::clone(&place.namespace)).or_default();
+        let fingerprints = fingerprints.entry(Rc::clone(&place.operation)).or_default();
+        fingerprints.insert(place.fingerprint, id);
+    }
+
+    /// Takes a namespace out whole.
+    pub fn take_namespace(&mut self, database: i32, namespace: &str) -> Option<Operations> {
+        let namespaces = self.databases.get_mut(&database)?;
+        let taken = namespaces.remove(namespace);
+        if namespaces.is_empty() {
+            self.databases.remove(&database);
+        }
+        taken
+    }
+
+    /// Takes a database out whole; none is all of them.
+    pub fn take_database(&mut self, database: Option<i32>) -> Vec<Namespaces> {
+        match database {
+            Some(database) => self.databases.remove(&database).into_iter().collect(),
+            None => std::mem::take(&mut self.databases).into_values().collect(),
+        }
     }
 }
 

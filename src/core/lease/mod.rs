@@ -8,11 +8,14 @@
 //! | --- | --- |
 //! | [`flight`] | one entry: its lease, its waiters |
 //! | [`table`] | all of them, by address, by deadline |
+//! | [`mod@waiters`] | those who wait |
+//! | [`dropped`] | what goes all at once |
 //! | [`settle`] | who of those who wait is next |
 //! | [`answers`] | waiters that are answered, and not told yet |
 //! | [`steady`] | a time that never steps back |
 
 pub mod answers;
+mod dropped;
 pub mod flight;
 pub mod index;
 #[cfg(test)]
@@ -22,6 +25,7 @@ pub mod steady;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod waiters;
 
 use std::rc::Rc;
 

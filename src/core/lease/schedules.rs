@@ -261,7 +261,7 @@ impl World {
         let grants = &self.grants[recent..];
         let granted = grants.get(choice % grants.len().max(1))?.clone();
         let token = Token::parse(granted.token.as_bytes(), name()).expect("a token");
-        let standing = self.leases.standing(&place(granted.entry), token.id, self.now);
+        let standing = self.leases.standing(&place(granted.entry), &token, self.now);
         let fenced = self
             .look(granted.entry, |_, _, ground, _| ground.has_overtaken_token(&token, standing, Tags::NONE));
         if !fenced {
@@ -404,7 +404,7 @@ impl World {
     /// What the timer does, until there is nothing to do: `deaf` of those who are told vanish before they hear it.
     fn tend(&mut self, deaf: &mut impl FnMut() -> bool) {
         loop {
-            if self.leases.lapse(self.now).is_some() {
+            if self.leases.take_apart(1) || self.leases.lapse(self.now).is_some() {
                 continue;
             }
             if let Some((id, at)) = self.leases.next_called() {
@@ -442,7 +442,7 @@ impl World {
                 .collect();
             let held = tokens
                 .iter()
-                .filter(|token| self.leases.standing(&place(entry), token.id, self.now) == Standing::Held)
+                .filter(|token| self.leases.standing(&place(entry), token, self.now) == Standing::Held)
                 .count();
             assert!(held <= 1, "{held} hold entry {entry}");
             // Nobody hangs: whoever waits does so for somebody who computes, until a deadline.

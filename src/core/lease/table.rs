@@ -1,20 +1,20 @@
 //! All leases and waiters of a process.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::super::epochs::Scope;
-use super::super::fetch::Fetched;
 use super::super::instant::Instant;
 use super::super::token::{GrantId, Token};
-use super::answers::{Answer, Answers};
-use super::flight::{Flight, Grant, Hold, Lease, Progress, Waiter};
+use super::answers::Answers;
+use super::dropped::Dropped;
+use super::flight::{Flight, Grant, Hold, Lease, Progress};
 use super::index::{FlightId, Index};
 use super::steady::Steady;
 use super::{OwnedPlace, Place, Ticket};
 
-/// How many leases are remembered that nobody holds: lapsed ones, which can be taken up again, and ended ones, which
-/// fence what came before them.
+/// How many leases are remembered that nobody holds, of either kind: lapsed ones, which can be taken up again, and ended
+/// ones, which fence what other processes granted before them.
 const REMEMBERED: usize = 16_384;
 
 /// Who computes an entry, as a caller finds it.
@@ -72,18 +72,24 @@ pub struct Leases {
     /// The version of the newest progress.
     progress: i64,
     steady: Steady,
-    pub(super) flights: HashMap<FlightId, Flight>,
-    index: Index,
+    pub(super) flights: BTreeMap<FlightId, Box<Flight>>,
+    pub(super) index: Index,
     /// The last number of a flight or batch.
     last_id: u64,
     deadlines: BTreeSet<(u64, FlightId)>,
-    /// Leases that nobody holds, the oldest first; some may be held again by now.
-    remembered: VecDeque<(FlightId, GrantId)>,
+    /// Leases that lapsed, the oldest first; some may be held again by now.
+    lapsed: VecDeque<(FlightId, GrantId)>,
+    /// Leases whose token ended, likewise.
+    ended: VecDeque<(FlightId, GrantId)>,
     /// Flights whose waiters are to be looked at.
-    called: VecDeque<FlightId>,
+    pub(super) called: VecDeque<FlightId>,
+    /// Those for whom it is too early.
+    pub(super) postponed: Vec<FlightId>,
+    /// What was dropped, and is taken apart bit by bit.
+    pub(super) dropped: VecDeque<Dropped>,
     /// In which flight, or batch of answers, each waiter is.
-    waiters: HashMap<Ticket, u64>,
-    answers: Answers,
+    pub(super) waiters: HashMap<Ticket, u64>,
+    pub(super) answers: Answers,
 }
 
 impl Leases {
@@ -96,15 +102,23 @@ impl Leases {
             // Numbers of two processes hardly meet, so that a client may go on with those of another.
             progress: -i64::try_from(random >> 12).unwrap_or(0),
             steady: Steady::default(),
-            flights: HashMap::new(),
+            flights: BTreeMap::new(),
             index: Index::default(),
             last_id: 0,
             deadlines: BTreeSet::new(),
-            remembered: VecDeque::new(),
+            lapsed: VecDeque::new(),
+            ended: VecDeque::new(),
             called: VecDeque::new(),
+            postponed: Vec::new(),
+            dropped: VecDeque::new(),
             waiters: HashMap::new(),
             answers: Answers::default(),
         }
+    }
+
+    /// How many entries are leased, waited for, or remembered to have been.
+    pub fn len(&self) -> usize {
+        self.flights.len()
     }
 
     /// Whether nothing is leased, and nobody waits.
@@ -122,90 +136,75 @@ impl Leases {
         self.steady.at(now)
     }
 
-    fn next_id(&mut self) -> u64 {
+    pub(super) fn next_id(&mut self) -> u64 {
         self.last_id = self.last_id.saturating_add(1);
         self.last_id
     }
 
-    fn find(&self, place: &Place<'_>) -> Option<(FlightId, &Flight)> {
+    pub(super) fn find(&self, place: &Place<'_>) -> Option<(FlightId, &Flight)> {
         let id = self.index.find(place)?;
-        self.flights.get(&id).map(|flight| (id, flight))
+        self.flights.get(&id).map(|flight| (id, &**flight))
     }
 
-    fn find_or_make(&mut self, place: &Place<'_>) -> FlightId {
+    pub(super) fn find_or_make(&mut self, place: &Place<'_>) -> FlightId {
         if let Some(id) = self.index.find(place) {
             return id;
         }
         let id = self.next_id();
         let place = self.index.insert(place, id);
-        self.flights.insert(id, Flight::new(place));
+        self.flights.insert(id, Box::new(Flight::new(place)));
         id
     }
 
     /// Forgets a flight that is over.
-    fn tidy(&mut self, id: FlightId) {
-        if self.flights.get(&id).is_some_and(Flight::is_over)
+    pub(super) fn tidy(&mut self, id: FlightId) {
+        if self.flights.get(&id).is_some_and(|flight| flight.is_over())
             && let Some(flight) = self.flights.remove(&id)
+            && self.is_found(id, &flight.place)
         {
             self.index.remove(&flight.place);
         }
     }
 
+    /// Whether a flight is found at its place: not where that was dropped.
+    pub(super) fn is_found(&self, id: FlightId, place: &OwnedPlace) -> bool {
+        place.place().is_some_and(|place| self.index.find(&place) == Some(id))
+    }
+
     /// Takes a flight's lease away.
-    fn unlease(&mut self, id: FlightId) -> Option<Lease> {
+    pub(super) fn unlease(&mut self, id: FlightId) -> Option<Lease> {
         let lease = self.flights.get_mut(&id)?.lease.take()?;
         self.deadlines.remove(&(lease.deadline, id));
         Some(lease)
     }
 
-    fn lease_to(&mut self, id: FlightId, lease: Lease) {
+    pub(super) fn lease_to(&mut self, id: FlightId, lease: Lease) {
         self.unlease(id);
         if lease.hold == Hold::Held {
             self.deadlines.insert((lease.deadline, id));
         } else {
-            self.remember(id, lease.id);
+            self.remember(id, lease.id, lease.hold);
         }
         if let Some(flight) = self.flights.get_mut(&id) {
             flight.lease = Some(lease);
         }
     }
 
-    /// Remembers a lease that nobody holds, and forgets the oldest.
-    fn remember(&mut self, id: FlightId, grant: GrantId) {
-        self.remembered.push_back((id, grant));
-        while self.remembered.len() > REMEMBERED {
-            let Some((id, grant)) = self.remembered.pop_front() else { return };
-            let lease = self.flights.get(&id).and_then(|flight| flight.lease.as_ref());
-            let Some(lease) = lease.filter(|lease| lease.id == grant && lease.hold != Hold::Held) else {
-                continue;
-            };
-            if lease.hold == Hold::Lapsed && grant.server == self.server {
+    /// Remembers a lease that nobody holds, and forgets the oldest of its kind.
+    fn remember(&mut self, id: FlightId, grant: GrantId, hold: Hold) {
+        let queue = if hold == Hold::Lapsed { &mut self.lapsed } else { &mut self.ended };
+        queue.push_back((id, grant));
+        let Some((id, grant)) = (queue.len() > REMEMBERED).then(|| queue.pop_front()).flatten() else {
+            return;
+        };
+        let lease = self.flights.get(&id).and_then(|flight| flight.lease.as_ref());
+        if lease.is_some_and(|lease| lease.id == grant && lease.hold == hold) {
+            if hold == Hold::Lapsed && grant.server == self.server {
                 self.floor = self.floor.max(grant.number);
             }
             self.unlease(id);
             self.tidy(id);
         }
-    }
-
-    /// Has a flight's waiters looked at.
-    fn call(&mut self, id: FlightId) {
-        if let Some(flight) = self.flights.get_mut(&id)
-            && flight.waiting() > 0
-            && !std::mem::replace(&mut flight.called, true)
-        {
-            self.called.push_back(id);
-        }
-    }
-
-    /// The next flight whose waiters are to be looked at.
-    pub fn next_called(&mut self) -> Option<(FlightId, OwnedPlace)> {
-        while let Some(id) = self.called.pop_front() {
-            if let Some(flight) = self.flights.get_mut(&id) {
-                flight.called = false;
-                return Some((id, flight.place.clone()));
-            }
-        }
-        None
     }
 
     /// A number for a grant; larger than all before.
@@ -251,94 +250,15 @@ impl Leases {
         Some((token.to_string().into(), number))
     }
 
-    /// Lets a client wait for an entry; false where `max` wait already.
-    pub fn wait(&mut self, place: &Place<'_>, ticket: Ticket, waiter: Waiter, max: usize) -> bool {
-        let id = self.find_or_make(place);
-        let Some(flight) = self.flights.get_mut(&id).filter(|flight| flight.waiting() < max) else {
-            self.tidy(id);
-            return false;
-        };
-        flight.add(ticket, waiter);
-        self.waiters.insert(ticket, id);
-        true
-    }
-
-    /// Where a client waits that has no answer yet.
-    pub fn waits_at(&self, ticket: Ticket) -> Option<&OwnedPlace> {
-        self.flights.get(self.waiters.get(&ticket)?).map(|flight| &flight.place)
-    }
-
-    /// A client waits no longer: it timed out, was told something by core, or vanished. A lease that came with an
-    /// answer which it did not take passes on.
-    pub fn leave(&mut self, ticket: Ticket) {
-        let Some(id) = self.waiters.remove(&ticket) else { return };
-        if let Some(flight) = self.flights.get_mut(&id) {
-            flight.remove(ticket);
-            self.tidy(id);
-        } else if let Some(Answer { lease: Some((id, grant)), .. }) = self.answers.take(id) {
-            let lease = self.flights.get_mut(&id).and_then(|flight| flight.lease.as_mut());
-            if lease.is_some_and(|lease| lease.id == grant) {
-                self.revoke_in(id);
-            }
-        }
-    }
-
-    /// A client takes its answer; none where it has none yet.
-    pub fn take_answer(&mut self, ticket: Ticket) -> Option<Rc<Fetched>> {
-        let id = *self.waiters.get(&ticket)?;
-        let answer = self.answers.take(id)?;
-        self.waiters.remove(&ticket);
-        Some(answer.fetched)
-    }
-
-    /// The next client that is to be told to take its answer, and of how many bytes that is.
-    pub fn next_answered(&mut self) -> Option<(Ticket, usize)> {
-        loop {
-            let (ticket, bytes) = self.answers.next_untold()?;
-            if self.waiters.contains_key(&ticket) {
-                return Some((ticket, bytes));
-            }
-        }
-    }
-
     /// Whether nobody has to be told, and no waiters have to be looked at.
     pub fn is_quiet(&self) -> bool {
-        self.answers.is_told() && self.called.is_empty()
+        self.answers.is_told() && self.called.is_empty() && self.dropped.is_empty()
     }
 
-    /// One waiter is answered.
-    pub(super) fn answer(&mut self, id: FlightId, ticket: Ticket, answer: Answer) {
-        let Some(flight) = self.flights.get_mut(&id) else { return };
-        if flight.remove(ticket).is_some() {
-            let batch = self.next_id();
-            self.waiters.insert(ticket, batch);
-            self.answers.add(batch, answer, vec![ticket]);
-        }
-    }
-
-    pub(super) fn call_again(&mut self, id: FlightId) {
-        self.call(id);
-    }
-
-    /// What the entry is was decided: its lease is over, and all who wait are answered. Costs the same however many
-    /// they are; the answer is made only where there are any.
-    pub fn answer_all(&mut self, place: &Place<'_>, fetched: impl FnOnce() -> Fetched) {
-        let Some(id) = self.index.find(place) else { return };
-        self.unlease(id);
-        if let Some(flight) = self.flights.get_mut(&id) {
-            let waiters = flight.take_waiters();
-            if !waiters.is_empty() {
-                let answer = Answer { fetched: Rc::new(fetched()), lease: None };
-                // The flight goes, and its number is that of the batch, so that no waiter has to be moved.
-                self.answers.add(id, answer, waiters);
-            }
-        }
-        self.tidy(id);
-    }
-
-    /// How a token stands.
-    pub fn standing(&mut self, place: &Place<'_>, id: GrantId, now: Instant) -> Standing {
+    /// How a token stands. One that says anything else than was granted is good for nothing.
+    pub fn standing(&mut self, place: &Place<'_>, token: &Token, now: Instant) -> Standing {
         let steady = self.steady(now);
+        let id = token.id;
         let is_known = id.server == self.server && id.number > self.floor;
         let unknown = if is_known { Standing::Overtaken } else { Standing::Unknown };
         let Some(lease) = self.find(place).and_then(|(_, flight)| flight.lease.as_ref()) else {
@@ -346,6 +266,7 @@ impl Leases {
         };
         match lease.hold {
             Hold::Ended if lease.id == id => Standing::Overtaken,
+            _ if lease.id == id && !lease.says(token) => Standing::Overtaken,
             _ if lease.id == id && lease.is_held(steady) => Standing::Held,
             _ if lease.id == id => Standing::Lapsed,
             _ if lease.is_held(steady) || lease.id.server == self.server => Standing::Overtaken,
@@ -399,6 +320,7 @@ impl Leases {
             weight: None,
         });
         lease.hold = Hold::Held;
+        lease.grant.tags = token.tags.clone();
         lease.deadline = steady.saturating_add(renewal.length_ms.unwrap_or(lease.grant.length_ms));
         lease.weight = renewal.weight.or(lease.weight);
         if let Some(text) = renewal.progress {
@@ -427,6 +349,14 @@ impl Leases {
         self.call(id);
     }
 
+    /// Ends the lease of a flight, which goes on fencing what came before it; whoever waits is next.
+    pub(super) fn end_in(&mut self, id: FlightId) {
+        if let Some(lease) = self.unlease(id) {
+            self.lease_to(id, Lease { hold: Hold::Ended, progress: None, ..lease });
+        }
+        self.call(id);
+    }
+
     /// The entry was invalidated: its lease is over, and whoever waits is next.
     pub fn revoke(&mut self, place: &Place<'_>) {
         if let Some(id) = self.index.find(place) {
@@ -434,38 +364,22 @@ impl Leases {
         }
     }
 
-    fn revoke_in(&mut self, id: FlightId) {
+    pub(super) fn revoke_in(&mut self, id: FlightId) {
         self.unlease(id);
         self.call(id);
         self.tidy(id);
     }
 
-    /// A namespace went: so do its leases; of those who wait one for each entry is next.
-    pub fn drop_namespace(&mut self, database: i32, namespace: &str) {
-        self.index.of_namespace(database, namespace).into_iter().for_each(|id| self.revoke_in(id));
-    }
-
     /// So much of a namespace was invalidated at once: of its leases those go that are known to be concerned. Tags
     /// that a result brings are known when it comes.
     pub fn revoke_scope(&mut self, database: i32, namespace: &str, scope: &Scope<'_>) {
+        if *scope == Scope::All {
+            self.drop_namespace(database, namespace);
+            return;
+        }
         let mut flights = self.index.of_namespace(database, namespace);
         flights.retain(|id| self.flights.get(id).is_some_and(|flight| flight.is_in(scope)));
         flights.into_iter().for_each(|id| self.revoke_in(id));
-    }
-
-    /// A database was emptied or exchanged, likewise; none is all of them.
-    pub fn drop_database(&mut self, database: Option<i32>) {
-        let flights = match database {
-            Some(database) => self.index.of_database(database),
-            None => self.flights.keys().copied().collect(),
-        };
-        flights.into_iter().for_each(|id| self.revoke_in(id));
-    }
-
-    /// What holds for entries has changed: all who wait are to be looked at.
-    pub fn call_all(&mut self) {
-        let flights: Vec<FlightId> = self.flights.keys().copied().collect();
-        flights.into_iter().for_each(|id| self.call(id));
     }
 
     /// The role of this server changed: all is forgotten. Whoever waits is told by core; tokens become those of a
@@ -481,13 +395,20 @@ impl Leases {
         let steady = self.steady(now);
         let &(deadline, id) = self.deadlines.first().filter(|(deadline, _)| *deadline <= steady)?;
         self.deadlines.remove(&(deadline, id));
-        let flight = self.flights.get_mut(&id)?;
-        let place = flight.place.clone();
-        let lease = flight.lease.as_mut()?;
+        let place = self.flights.get(&id)?.place.clone();
+        if !self.is_found(id, &place) {
+            // It was dropped, and its lease with it.
+            self.unlease(id);
+            return Some(Lapse { place, had_progress: false });
+        }
+        let lease = self.flights.get_mut(&id)?.lease.as_mut()?;
         lease.hold = Hold::Lapsed;
+        // Its token has what was drawn for it, and nobody asks for its holder any more.
+        lease.grant.tags = Box::default();
+        lease.grant.holder = None;
         let (grant, had_progress) = (lease.id, lease.progress.take().is_some());
         self.call(id);
-        self.remember(id, grant);
+        self.remember(id, grant, Hold::Lapsed);
         Some(Lapse { place, had_progress })
     }
 

@@ -142,9 +142,9 @@ fn a_lapse_is_taken_up_again_and_progress_is_not_shown_meanwhile() {
     let first = leases.progress(&place(1), NOW.plus(149)).expect("progress");
     assert!(leases.progress(&place(1), NOW.plus(150)).is_none());
     assert!(leases.lapse(NOW.plus(150)).is_some_and(|lapse| lapse.had_progress));
-    assert_eq!(leases.standing(&place(1), token.id, NOW.plus(150)), Standing::Lapsed);
+    assert_eq!(leases.standing(&place(1), &token, NOW.plus(150)), Standing::Lapsed);
     leases.renew(&place(1), &token, renewal(b"2"), NOW.plus(200));
-    assert_eq!(leases.standing(&place(1), token.id, NOW.plus(299)), Standing::Held);
+    assert_eq!(leases.standing(&place(1), &token, NOW.plus(299)), Standing::Held);
     let second = leases.progress(&place(1), NOW.plus(299)).expect("progress");
     assert!(second.version < first.version && first.version < 0);
     assert_eq!(leases.spent(&place(1), token.id, NOW.plus(299)), Some((299, Some(5))));
@@ -157,7 +157,7 @@ fn what_is_remembered_is_bounded_and_what_is_forgotten_is_a_strangers() {
     while leases.lapse(NOW.plus(1)).is_some() {}
     assert_eq!(leases.flights.len(), 16_384);
     let standing = |leases: &mut Leases, entry: u32| {
-        leases.standing(&place(entry), tokens[entry as usize].id, NOW.plus(1))
+        leases.standing(&place(entry), &tokens[entry as usize], NOW.plus(1))
     };
     assert_eq!(standing(&mut leases, 0), Standing::Unknown);
     assert_eq!(standing(&mut leases, 19_999), Standing::Lapsed);
@@ -165,10 +165,11 @@ fn what_is_remembered_is_bounded_and_what_is_forgotten_is_a_strangers() {
     assert_eq!(standing(&mut leases, 19_999), Standing::Overtaken);
     leases.clear();
     assert_eq!(standing(&mut leases, 19_998), Standing::Unknown, "after a change of role");
-    let stranger = GrantId { server: 2, number: 1 };
-    assert_eq!(leases.standing(&place(5), stranger, NOW), Standing::Unknown);
+    let mut stranger = tokens[5].clone();
+    stranger.id = GrantId { server: 2, number: 1 };
+    assert_eq!(leases.standing(&place(5), &stranger, NOW), Standing::Unknown);
     granted(&mut leases, 5, None, 1);
-    assert_eq!(leases.standing(&place(5), stranger, NOW), Standing::Overtaken);
+    assert_eq!(leases.standing(&place(5), &stranger, NOW), Standing::Overtaken);
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn a_clock_that_steps_back_makes_no_lease_longer() {
     let mut leases = Leases::new(1, 0);
     let token = granted(&mut leases, 1, None, 100);
     let back = |ms: u64| Instant::from_unix_ms(NOW.unix_ms() - 3_600_000 + ms);
-    assert_eq!(leases.standing(&place(1), token.id, back(0)), Standing::Held);
+    assert_eq!(leases.standing(&place(1), &token, back(0)), Standing::Held);
     assert_eq!(leases.due_in_ms(back(99)), Some(1));
-    assert_eq!(leases.standing(&place(1), token.id, back(100)), Standing::Lapsed);
+    assert_eq!(leases.standing(&place(1), &token, back(100)), Standing::Lapsed);
 }

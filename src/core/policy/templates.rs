@@ -1,5 +1,6 @@
 //! TAGS: templates of tags that every entry gets, with places for what params and result say.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -174,25 +175,27 @@ pub fn tags(templates: &[Template], params: Option<&[u8]>, result: &[u8], out: &
 
 /// What all places of one document hold, found in one pass.
 struct Values<'t> {
-    /// Each once.
-    pointers: Vec<&'t Pointer>,
+    /// Where in `found` the value of each pointer is.
+    places: HashMap<&'t str, usize>,
     found: Vec<Found>,
 }
 
 impl<'t> Values<'t> {
     fn read(templates: &'t [Template], document: Document, json: &[u8]) -> Self {
+        let mut places = HashMap::new();
         let mut pointers = Vec::new();
         for (_, pointer) in templates.iter().flat_map(Template::places).filter(|(of, _)| *of == document) {
-            if !pointers.contains(&pointer) {
+            places.entry(pointer.as_str()).or_insert_with(|| {
                 pointers.push(pointer);
-            }
+                pointers.len().saturating_sub(1)
+            });
         }
-        let found = find_all(&pointers, json);
-        Values { pointers, found }
+        let found = if pointers.is_empty() { Vec::new() } else { find_all(&pointers, json) };
+        Values { places, found }
     }
 
     fn get(&self, pointer: &Pointer) -> Option<&str> {
-        let place = self.pointers.iter().position(|other| *other == pointer)?;
+        let place = *self.places.get(pointer.as_str())?;
         self.found.get(place)?.scalar().map(|scalar| scalar.text())
     }
 }
@@ -216,6 +219,9 @@ pub fn to_json(bound: &[Template]) -> String {
     Value::Array(bound.iter().map(text).collect()).to_string()
 }
 
+/// How many literals and places bound templates have together at most: more than those of rules come to.
+const MAX_PARTS: usize = 8192;
+
 /// Reads what [`to_json`] gives; none where it is anything else.
 pub fn from_json(json: &str) -> Option<Vec<Template>> {
     let Value::Array(templates) = serde_json::from_str(json).ok()? else { return None };
@@ -227,7 +233,9 @@ pub fn from_json(json: &str) -> Option<Vec<Template>> {
         Value::Array(parts) => parts.iter().map(Part::from_json).collect::<Option<_>>().map(Template),
         _ => None,
     };
-    templates.into_iter().map(read).collect()
+    let read = templates.into_iter().map(read).collect::<Option<Vec<Template>>>()?;
+    let parts: usize = read.iter().map(|template| template.0.len()).sum();
+    (parts <= MAX_PARTS).then_some(read)
 }
 
 fn expand<'v>(template: &Template, value: impl Fn(Document, &Pointer) -> Option<&'v str>) -> Option<Vec<u8>> {

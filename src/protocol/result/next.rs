@@ -8,6 +8,7 @@ use super::super::table::{Argument, Command, Flag, KeyUse, Kind};
 use super::CONTAINER;
 use crate::core::follow::Sight;
 use crate::core::limits::{Limits, MAX_INTEGER, maxima};
+use crate::core::name::NamespaceName;
 use crate::core::refusal::{Code, Refusal, quoted};
 
 pub const COMMAND: Command = Command {
@@ -61,6 +62,7 @@ pub struct Seen<'a> {
 /// What a client asks.
 #[derive(Debug)]
 pub struct Request<'a> {
+    pub namespace: NamespaceName<'a>,
     /// None: the caller does not wait. 0: without limit.
     pub block_ms: Option<u64>,
     pub seen: Vec<Seen<'a>>,
@@ -85,7 +87,12 @@ impl<'a> Request<'a> {
             let entry = EntryArguments::of([namespace, operation, params], limits)?;
             Ok(Seen { entry, version: parse_version(version)? })
         });
-        Ok(Request { block_ms: options.number("BLOCK"), seen: seen.collect::<Result<_, Refusal>>()? })
+        let namespace = NamespaceName::parse(namespace)?;
+        Ok(Request {
+            namespace,
+            block_ms: options.number("BLOCK"),
+            seen: seen.collect::<Result<_, Refusal>>()?,
+        })
     }
 }
 

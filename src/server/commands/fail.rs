@@ -8,7 +8,6 @@ use crate::core::fetch::Fetched;
 use crate::core::lifetime::Terms;
 use crate::core::refusal::Refusal;
 use crate::core::set::{Source, Subject};
-use crate::core::token::Kind;
 use crate::protocol::apply::{Cause, Effect};
 use crate::protocol::reply::Reply;
 use crate::protocol::result::fail::{COMMAND, Request};
@@ -24,14 +23,8 @@ impl Handler for Fail {
             Request::parse(call.arguments, &call.limits)?;
         let leased = call.leased(namespace, &token)?;
         let found = call.look_at(leased.place.address)?;
-        if token.kind == Kind::Bypass || found.bypassed {
-            leased.end_if_held();
-            call.reply(&Reply::OK);
-            return Ok(());
-        }
-        if leased.is_overtaken(&found) {
-            leased.end_if_held();
-            call.reply(&Reply::FENCED);
+        if let Some(reply) = leased.reply_of_no_use(&found) {
+            call.reply(&reply);
             return Ok(());
         }
         let subject = Subject { fingerprint: &token.fingerprint, source: Source::Bound(&token.tags) };

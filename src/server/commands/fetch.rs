@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::keyspace::{self, Found};
-use super::super::waiting::{clients, next_ticket, wake, with_leases};
+use super::super::waiting::{self, clients, next_ticket, with_leases};
 use super::{Call, Handler};
 use crate::core::fetch::{Ask, Fetched, Offer, Status};
 use crate::core::lease::flight::{Grant, Waiter};
@@ -157,7 +157,11 @@ impl<'f> Fetching<'f, '_> {
         self.call.context.reply_parts(&reply(&Fetched::lease(token.to_string().into())));
     }
 
+    /// None where there are too many leases already.
     fn grant(&self, tags: Box<[Template]>) -> Option<Rc<str>> {
+        if with_leases(|leases| leases.len()) >= self.call.limits.leases_max {
+            return None;
+        }
         let grant = Grant {
             since: self.found.since(),
             tags,
@@ -165,7 +169,8 @@ impl<'f> Fetching<'f, '_> {
             length_ms: self.length_ms.unwrap_or(self.found.policy.lease_ms),
         };
         let token = with_leases(|leases| leases.grant(&self.place(), grant, self.call.now));
-        wake::arm();
+        // Progress of a lease that lapsed just now is gone.
+        waiting::changed(&self.place());
         token
     }
 
@@ -180,10 +185,7 @@ impl<'f> Fetching<'f, '_> {
     }
 
     fn block(&self, block_ms: u64, ticket: Ticket) -> bool {
-        let blocked = self
-            .call
-            .namespace()
-            .is_ok_and(|namespace| clients::block(self.call.context, namespace, block_ms, ticket));
+        let blocked = clients::block(self.call.context, self.found.address.namespace, block_ms, ticket);
         if !blocked {
             with_leases(|leases| leases.leave(ticket));
         }

@@ -11,7 +11,8 @@ use crate::core::lease::table::Standing;
 use crate::core::name::NamespaceName;
 use crate::core::refusal::Refusal;
 use crate::core::set::{Source, drawn};
-use crate::core::token::Token;
+use crate::core::token::{Kind, Token};
+use crate::protocol::reply::Reply;
 
 /// The entry of a token, and how that stands.
 pub struct Leased<'a> {
@@ -28,14 +29,27 @@ impl Call<'_> {
             return Err(read_only());
         }
         let place = Place { database: self.context.database(), address: token.address(namespace)? };
-        let standing = with_leases(|leases| leases.standing(&place, token.id, self.now));
+        let standing = with_leases(|leases| leases.standing(&place, token, self.now));
         Ok(Leased { token, place, standing, now: self.now })
     }
 }
 
 impl Leased<'_> {
-    /// Whether the token was overtaken, as far as is known before there is a result.
-    pub fn is_overtaken(&self, found: &Found<'_>) -> bool {
+    /// The reply where the token is good for nothing here: OK where the cache is bypassed, FENCED where it was overtaken, as
+    /// far as is known before there is a result. A lease that it had is over then.
+    pub fn reply_of_no_use(&self, found: &Found<'_>) -> Option<Reply<'static>> {
+        let reply = if self.token.kind == Kind::Bypass || found.bypassed {
+            Reply::OK
+        } else if self.is_overtaken(found) {
+            Reply::FENCED
+        } else {
+            return None;
+        };
+        self.end_if_held();
+        Some(reply)
+    }
+
+    fn is_overtaken(&self, found: &Found<'_>) -> bool {
         let mut block = Vec::new();
         let tags = drawn(&[], &Source::Bound(&self.token.tags), b"").unwrap_or_default();
         let tags: Vec<&[u8]> = tags.iter().map(Vec::as_slice).collect();

@@ -39,6 +39,7 @@ use crate::core::policy::templates::{self, Template, needs_params};
 use crate::core::refusal::Refusal;
 use crate::core::set::{Source, Subject, drawn, params_needed};
 use crate::core::state::Address;
+use crate::core::token::Token;
 use crate::protocol::commands::COMMANDS;
 use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
@@ -109,8 +110,8 @@ impl<'a> Call<'a> {
         }
         let params = self.params_for_rules(entry, policy)?.ok_or_else(params_needed)?;
         let bound = templates::bind(&policy.tags, &params);
-        let tags = drawn(&[], &Source::Bound(&bound), b"")?;
-        self.limits.check_tags(&tags.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        Token::check_tags(&bound)?;
+        self.limits.check_tags_once(&drawn(&[], &Source::Bound(&bound), b"")?)?;
         Ok(bound.into())
     }
 

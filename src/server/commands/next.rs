@@ -17,7 +17,7 @@ impl Handler for Next {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let request = Request::parse(call.arguments, &call.limits)?;
         let follower = follower(call, &request)?;
-        let changes = changes(call.context, &follower, call.now);
+        let changes = changes(call.context, &follower, call.limits.plan_reply_max_bytes, call.now);
         if !changes.replies.is_empty() {
             call.reply(&Reply::Array(changes.replies));
             return Ok(());
@@ -27,7 +27,7 @@ impl Handler for Next {
             return Ok(());
         };
         let ticket = next_ticket();
-        if clients::block(call.context, call.namespace()?, block_ms, ticket) {
+        if clients::block(call.context, request.namespace, block_ms, ticket) {
             with_followers(|followers| followers.add(ticket, follower, changes.gone_at));
             wake::arm();
         } else {

@@ -3,7 +3,6 @@
 use super::super::waiting;
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
-use crate::core::token::Kind;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::release::{COMMAND, parse};
 use crate::protocol::table::Command;
@@ -17,16 +16,11 @@ impl Handler for Release {
         let (namespace, token) = parse(call.arguments)?;
         let leased = call.leased(namespace, &token)?;
         let found = call.look_at(leased.place.address)?;
-        if token.kind == Kind::Bypass || found.bypassed {
-            leased.end_if_held();
-            call.reply(&Reply::OK);
-        } else if leased.is_overtaken(&found) {
-            leased.end_if_held();
-            call.reply(&Reply::FENCED);
-        } else {
+        let reply = leased.reply_of_no_use(&found).unwrap_or_else(|| {
             waiting::end(&leased.place, &token, call.now);
-            call.reply(&Reply::OK);
-        }
+            Reply::OK
+        });
+        call.reply(&reply);
         Ok(())
     }
 }

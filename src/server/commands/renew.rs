@@ -4,7 +4,6 @@ use super::super::waiting::{self, wake, with_leases};
 use super::{Call, Handler};
 use crate::core::lease::table::Renewal;
 use crate::core::refusal::Refusal;
-use crate::core::token::Kind;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::renew::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -19,13 +18,8 @@ impl Handler for Renew {
             Request::parse(call.arguments, &call.limits)?;
         let leased = call.leased(namespace, &token)?;
         let found = call.look_at(leased.place.address)?;
-        if token.kind == Kind::Bypass || found.bypassed {
-            call.reply(&Reply::OK);
-            return Ok(());
-        }
-        if leased.is_overtaken(&found) {
-            leased.end_if_held();
-            call.reply(&Reply::FENCED);
+        if let Some(reply) = leased.reply_of_no_use(&found) {
+            call.reply(&reply);
             return Ok(());
         }
         let shows = progress.is_some();

@@ -46,73 +46,128 @@ pub fn carry_out(
     effect: &Effect<'_>,
     era: Option<Era>,
 ) -> Result<(), Refusal> {
-    match effect {
-        Effect::Many(effects) => {
-            effects.iter().try_for_each(|effect| carry_out_one(context, name, effect, era))
-        }
-        effect => carry_out_one(context, name, effect, era),
-    }
-}
-
-fn carry_out_one(
-    context: Context<'_>,
-    name: BorrowedString<'_>,
-    effect: &Effect<'_>,
-    era: Option<Era>,
-) -> Result<(), Refusal> {
     let mut namespace = match effect {
         Effect::Entry(_) => None,
         _ => Some(NamespaceKey::open(context, name, Mode::Write)?),
     };
-    match (effect, &mut namespace) {
-        (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone().made(era)),
-        (Effect::Entry(placed), _) => put(context, name, placed, Expiry::Later)?,
-        (Effect::Set(_, placed), Some(namespace)) => {
-            let (version, mark) = placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));
-            check_order(namespace, placed.origin.incarnation(), version)?;
-            check_apart(name, &placed.key)?;
-            put(context, name, placed, Expiry::Now)?;
-            namespace.change(placed.origin.incarnation(), version, |namespace| {
-                namespace.wrote(mark, version, era);
-            });
-        }
-        (Effect::Invalidate { key, incarnation, version, mark, left }, Some(namespace)) => {
-            check_order(namespace, *incarnation, *version)?;
-            check_apart(name, key)?;
-            match left {
-                Some(left) => put(context, name, left, Expiry::Now)?,
-                None => remove(context, name, key)?,
-            }
-            namespace.change(*incarnation, *version, |namespace| namespace.invalidated(*mark, *version, era));
-        }
-        (Effect::Remove { incarnation, version, keys }, Some(namespace)) => {
-            check_order(namespace, *incarnation, *version)?;
-            let marks = marks(name, keys)?;
-            keys.iter().try_for_each(|key| remove(context, name, key))?;
-            let last = version.saturating_add(marks.len().saturating_sub(1) as u64);
-            namespace.change(*incarnation, last, |namespace| {
-                for (version, mark) in (*version..).zip(marks) {
-                    namespace.invalidated(mark, version, era);
-                }
-            });
-        }
-        (Effect::Scope { incarnation, version, scope }, Some(namespace)) => {
-            check_order(namespace, *incarnation, *version)?;
-            namespace.change(*incarnation, *version, |namespace| {
-                namespace.invalidated_scope(scope, *version, era);
-            });
-        }
-        (Effect::Many(_), _) | (_, None) => {}
-    }
+    let effects = if let Effect::Many(effects) = effect { effects } else { std::slice::from_ref(effect) };
+    let place = Place { context, name, era };
+    let mut done = 0usize;
+    let outcome = effects.iter().try_for_each(|effect| {
+        place.change(namespace.as_mut(), effect)?;
+        done = done.saturating_add(1);
+        Ok(())
+    });
     if let Some(namespace) = namespace {
         if let Some(stored) = namespace.stored() {
             stored.meet(context.database(), name.bytes());
         }
         context.signal_modified(name);
     }
-    events::notify(context, name, effect);
-    told::of(context.database(), name, effect);
-    Ok(())
+    // The namespace is closed by now: whoever is notified may do as they like.
+    for effect in effects.iter().take(done) {
+        events::notify(context, name, effect);
+        told::of(context.database(), name, effect);
+    }
+    outcome
+}
+
+/// Where effects are carried out.
+#[derive(Clone, Copy)]
+struct Place<'c> {
+    context: Context<'c>,
+    /// The namespace.
+    name: BorrowedString<'c>,
+    era: Option<Era>,
+}
+
+impl Place<'_> {
+    fn change(self, namespace: Option<&mut NamespaceKey<'_>>, effect: &Effect<'_>) -> Result<(), Refusal> {
+        let Place { name, era, .. } = self;
+        match (effect, namespace) {
+            (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone().made(era)),
+            (Effect::Entry(placed), _) => self.put(placed, Expiry::Later)?,
+            (Effect::Set(_, placed), Some(namespace)) => {
+                let (version, mark) =
+                    placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));
+                check_order(namespace, placed.origin.incarnation(), version)?;
+                check_apart(name, &placed.key)?;
+                self.put(placed, Expiry::Now)?;
+                namespace.change(placed.origin.incarnation(), version, |namespace| {
+                    namespace.wrote(mark, version, era);
+                });
+            }
+            (Effect::Invalidate { key, incarnation, version, mark, left }, Some(namespace)) => {
+                check_order(namespace, *incarnation, *version)?;
+                check_apart(name, key)?;
+                match left {
+                    Some(left) => self.put(left, Expiry::Now)?,
+                    None => self.remove(key)?,
+                }
+                namespace
+                    .change(*incarnation, *version, |namespace| namespace.invalidated(*mark, *version, era));
+            }
+            (Effect::Remove { incarnation, version, keys }, Some(namespace)) => {
+                check_order(namespace, *incarnation, *version)?;
+                let marks = marks(name, keys)?;
+                keys.iter().try_for_each(|key| self.remove(key))?;
+                let last = version.saturating_add(marks.len().saturating_sub(1) as u64);
+                namespace.change(*incarnation, last, |namespace| {
+                    for (version, mark) in (*version..).zip(marks) {
+                        namespace.invalidated(mark, version, era);
+                    }
+                });
+            }
+            (Effect::Scope { incarnation, version, scope }, Some(namespace)) => {
+                check_order(namespace, *incarnation, *version)?;
+                namespace.change(*incarnation, *version, |namespace| {
+                    namespace.invalidated_scope(scope, *version, era);
+                });
+            }
+            (Effect::Many(_), _) | (_, None) => {}
+        }
+        Ok(())
+    }
+
+    fn put(self, placed: &Placed<'_>, expiry: Expiry) -> Result<(), Refusal> {
+        self.check_place(placed.origin.namespace().as_bytes(), &placed.key)?;
+        let name = OwnedString::new(&placed.key);
+        let mut key = EntryKey::open(self.context, name.borrow(), Mode::Write)?;
+        key.put(placed);
+        if expiry == Expiry::Now
+            && let Some(ends_at) = placed.entry().and_then(|entry| entry.ends_at())
+        {
+            key.0.key.set_expiry(ends_at);
+        }
+        self.context.signal_modified(name.borrow());
+        Ok(())
+    }
+
+    fn remove(self, key: &[u8]) -> Result<(), Refusal> {
+        self.check_place(self.name.bytes(), key)?;
+        let name = OwnedString::new(key);
+        let mut key = EntryKey::open(self.context, name.borrow(), Mode::Write)?;
+        if key.get().is_some() {
+            key.remove();
+            self.context.signal_modified(name.borrow());
+        }
+        Ok(())
+    }
+
+    /// Whether an entry of `owner` may be changed at `key`. Only what an ordinary client sends (an append-only file that
+    /// is piped in) can fail this.
+    fn check_place(self, owner: &[u8], key: &[u8]) -> Result<(), Refusal> {
+        let Place { context, name, era } = self;
+        if owner != name.bytes() {
+            return Err(no_place(name, key));
+        }
+        let is_foreign = era.is_none() && context.is_cluster() && context.source() == Source::Client;
+        if is_foreign && context.slot_of(name) != context.slot_of(OwnedString::new(key).borrow()) {
+            let (key, namespace) = (quoted(key), quoted(name.bytes()));
+            return Err(Refusal::syntax(format!("key {key} is not in the slot of namespace {namespace}")));
+        }
+        Ok(())
+    }
 }
 
 /// Within one life of a namespace its clock only ever moves forward.
@@ -155,55 +210,4 @@ enum Expiry {
     Now,
     /// The file that is being loaded does so next.
     Later,
-}
-
-fn put(
-    context: Context<'_>,
-    namespace: BorrowedString<'_>,
-    placed: &Placed<'_>,
-    expiry: Expiry,
-) -> Result<(), Refusal> {
-    check_place(context, namespace, placed.origin.namespace().as_bytes(), &placed.key)?;
-    let name = OwnedString::new(&placed.key);
-    let mut key = EntryKey::open(context, name.borrow(), Mode::Write)?;
-    key.put(placed);
-    if expiry == Expiry::Now
-        && let Some(gone_at) = placed.entry().and_then(|entry| entry.gone_at())
-    {
-        key.0.key.set_expiry(gone_at);
-    }
-    context.signal_modified(name.borrow());
-    Ok(())
-}
-
-fn remove(context: Context<'_>, namespace: BorrowedString<'_>, key: &[u8]) -> Result<(), Refusal> {
-    check_place(context, namespace, namespace.bytes(), key)?;
-    let name = OwnedString::new(key);
-    let mut key = EntryKey::open(context, name.borrow(), Mode::Write)?;
-    if key.get().is_some() {
-        key.remove();
-        context.signal_modified(name.borrow());
-    }
-    Ok(())
-}
-
-/// Whether an entry of `owner` may be changed at `key` by an effect on `namespace`. Only what an ordinary client
-/// sends (an append-only file that is piped in) can fail this.
-fn check_place(
-    context: Context<'_>,
-    namespace: BorrowedString<'_>,
-    owner: &[u8],
-    key: &[u8],
-) -> Result<(), Refusal> {
-    if owner != namespace.bytes() {
-        return Err(no_place(namespace, key));
-    }
-    if context.is_cluster()
-        && context.source() == Source::Client
-        && context.slot_of(namespace) != context.slot_of(OwnedString::new(key).borrow())
-    {
-        let (key, namespace) = (quoted(key), quoted(namespace.bytes()));
-        return Err(Refusal::syntax(format!("key {key} is not in the slot of namespace {namespace}")));
-    }
-    Ok(())
 }

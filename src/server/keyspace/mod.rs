@@ -21,4 +21,4 @@ mod told;
 
 pub use effects::{carry_out, emit, mutate};
 pub use found::{Clock, Found, Next, Shared, is_alive};
-pub use sights::{busy, changes};
+pub use sights::{at_last, busy, changes};

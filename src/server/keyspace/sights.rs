@@ -5,7 +5,7 @@ use super::super::api::string::OwnedString;
 use super::super::runtime;
 use super::super::waiting::with_leases;
 use super::found::Found;
-use crate::core::fetch::{Fetched, Status};
+use crate::core::fetch::{Ask, Fetched, Offer, Status};
 use crate::core::follow::{Followed, Follower, Sight, sight};
 use crate::core::instant::Instant;
 use crate::core::lease::Place;
@@ -33,11 +33,31 @@ pub fn busy(context: Context<'_>, place: &Place<'_>, now: Instant) -> Fetched {
     })
 }
 
-/// What has changed of the entries that a client follows.
-pub fn changes(context: Context<'_>, follower: &Follower, now: Instant) -> Changes {
+/// What a client is told whose wait is over: a value that is there by now, however it came, else BUSY.
+pub fn at_last(context: Context<'_>, place: &Place<'_>, ask: Ask, now: Instant) -> Fetched {
+    context.select(place.database);
+    let name = OwnedString::new(place.address.namespace.as_str().as_bytes());
+    let resolved = runtime::with(|runtime| runtime.resolve_address(&place.address));
+    let found = Found::look(context, name.borrow(), (place.address, resolved), now);
+    let state = found.as_ref().map_or(State::Absent(Why::Unknown), Found::visible);
+    let offer = found.as_ref().map(|found| ask.offer(&state, &found.policy, now));
+    match offer {
+        Ok(Offer::Hit { stored, .. }) => Fetched::value(Status::Hit, &stored),
+        Ok(Offer::Stale { stored, .. }) => Fetched::value(Status::Stale, &stored),
+        Ok(Offer::Failed { message, version }) => Fetched::failed(message, version),
+        Ok(Offer::Nothing) | Err(_) => busy(context, place, now),
+    }
+}
+
+/// What has changed of the entries that a client follows, until that comes to `max_bytes`: what is left out still differs
+/// when the client asks again.
+pub fn changes(context: Context<'_>, follower: &Follower, max_bytes: usize, now: Instant) -> Changes {
     let mut changes = Changes::default();
     for (index, followed) in follower.follows.iter().enumerate() {
         let Some(place) = place(follower, followed) else { continue };
+        if changes.bytes >= max_bytes {
+            break;
+        }
         see(context, &place, now, |sight, version, gone_at| {
             changes.gone_at = changes.gone_at.into_iter().chain(gone_at).min();
             if version != followed.version {
@@ -71,7 +91,10 @@ fn see<T>(
     let found = Found::look(context, name.borrow(), (place.address, resolved), now);
     let state = found.as_ref().map_or(State::Absent(Why::Unknown), Found::visible);
     let progress = with_leases(|leases| leases.progress(place, now));
-    let gone_at = state.present().and_then(|stored| stored.entry.gone_at());
+    let gone_at = state.present().and_then(|stored| match state {
+        State::Negative(_) => stored.entry.ends_at(),
+        _ => stored.entry.gone_at(),
+    });
     let (sight, version) = sight(&state, progress);
     body(sight, version, gone_at)
 }

@@ -41,7 +41,8 @@ pub fn of(database: i32, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
         }
         Effect::Many(effects) => effects.iter().for_each(|effect| of(database, namespace, effect)),
         Effect::Entry(placed) => waiting::changed_key(database, &placed.key),
-        Effect::Namespace(_) => waiting::drop_namespace(database, namespace.bytes()),
+        // Where it took another's place, that has told already.
+        Effect::Namespace(_) => waiting::changed_namespace(database, namespace.bytes()),
     }
 }
 

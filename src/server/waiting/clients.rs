@@ -7,11 +7,12 @@ use redis_module::raw;
 
 use super::super::api::blocking::{self, BlockedClient, Callbacks};
 use super::super::api::context::Context;
-use super::super::api::string::BorrowedString;
+use super::super::api::string::OwnedString;
 use super::super::guard::guarded;
 use super::super::keyspace;
 use super::{wake, with_clients, with_followers, with_leases};
 use crate::core::lease::Ticket;
+use crate::core::name::NamespaceName;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::fetch;
 
@@ -24,9 +25,10 @@ pub struct Clients {
 }
 
 /// Blocks the client of a command, for whom `ticket` stands in the tables. False where the server did not.
-pub fn block(context: Context<'_>, namespace: BorrowedString<'_>, timeout_ms: u64, ticket: Ticket) -> bool {
+pub fn block(context: Context<'_>, namespace: NamespaceName<'_>, timeout_ms: u64, ticket: Ticket) -> bool {
+    let key = OwnedString::new(namespace.waiting_key().as_bytes());
     let callbacks = Callbacks { ready: on_ready, over: on_over, end: on_end };
-    let blocked = BlockedClient::block(context, namespace, timeout_ms, ticket.0, callbacks);
+    let blocked = BlockedClient::block(context, key.borrow(), timeout_ms, ticket.0, callbacks);
     if let Some(blocked) = blocked {
         with_clients(|clients| clients.blocked.insert(ticket, blocked));
     }
@@ -47,7 +49,7 @@ pub fn tell(ticket: Ticket, reply: Reply<'static>) {
     wake(ticket);
 }
 
-/// The namespace's key came to be; that alone ends nobody's wait.
+/// Somebody wrote at the key that is there to wait at; that ends nobody's wait.
 unsafe extern "C" fn on_ready(
     _context: *mut raw::RedisModuleCtx,
     _words: *mut *mut raw::RedisModuleString,
@@ -81,11 +83,11 @@ fn reply(context: Context<'_>, ticket: Ticket) {
     if let Some(told) = with_clients(|clients| clients.told.remove(&ticket)) {
         return context.reply(&told);
     }
-    let place = with_leases(|leases| leases.waits_at(ticket).cloned());
+    let (place, ask) = with_leases(|leases| (leases.waits_at(ticket).cloned(), leases.waits_for(ticket)));
     match place.as_ref().and_then(|place| place.place()) {
         Some(place) => {
-            let busy = keyspace::busy(context, &place, context.now());
-            context.reply_parts(&fetch::reply(&busy));
+            let last = keyspace::at_last(context, &place, ask.unwrap_or_default(), context.now());
+            context.reply_parts(&fetch::reply(&last));
         }
         // It followed entries, and none has changed.
         None => context.reply(&Reply::Nil),

@@ -63,7 +63,11 @@ pub fn next_ticket() -> Ticket {
 
 /// What can be seen of an entry has changed.
 pub fn changed(place: &Place<'_>) {
-    changed_key(place.database, place.address.key().as_bytes());
+    if with_followers(|followers| followers.is_empty()) {
+        wake::arm();
+    } else {
+        changed_key(place.database, place.address.key().as_bytes());
+    }
 }
 
 /// What is at a key has changed.
@@ -71,6 +75,16 @@ pub fn changed_key(database: i32, key: &[u8]) {
     with_followers(|followers| {
         if !followers.is_empty() {
             followers.touch_key(database, key);
+        }
+    });
+    wake::arm();
+}
+
+/// Anything in a namespace has changed.
+pub fn changed_namespace(database: i32, name: &[u8]) {
+    with_followers(|followers| {
+        if !followers.is_empty() {
+            followers.touch_namespace(database, name);
         }
     });
     wake::arm();

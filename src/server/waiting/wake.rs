@@ -29,6 +29,9 @@ const SLICE_CLIENTS: usize = 128;
 /// How many bytes a slice tells them.
 const SLICE_BYTES: usize = 4 << 20;
 
+/// How many dropped leases are taken apart before anything else is looked at.
+const SLICE_DROPPED: usize = 64;
+
 /// Sets the timer for what is to be done next: at once where somebody is to be told, else when the next deadline is.
 pub fn arm() {
     if with_leases(|leases| leases.is_idle()) && with_followers(|followers| followers.is_idle()) {
@@ -72,6 +75,7 @@ unsafe extern "C" fn on_timer(context: *mut raw::RedisModuleCtx, _data: *mut c_v
 
 /// The server's own tick. Its timers go by the wall clock: where that steps back they are late, and this is not.
 pub fn on_tick(context: Context<'_>) {
+    with_leases(|leases| leases.call_postponed());
     let now = Context::time_of_day();
     let is_due = |in_ms: Option<u64>| in_ms == Some(0);
     let due = with_leases(|leases| !leases.is_quiet() || is_due(leases.due_in_ms(now)))
@@ -88,11 +92,12 @@ fn work(context: Context<'_>) {
     let now = Context::time_of_day();
     let (mut clients, mut bytes) = (0usize, 0usize);
     while clients < SLICE_CLIENTS && bytes < SLICE_BYTES && begun.elapsed() < SLICE {
+        let took_apart = with_leases(|leases| leases.take_apart(SLICE_DROPPED));
         let lapse = with_leases(|leases| leases.lapse(now));
         let called = with_leases(|leases| leases.next_called());
         let answered = with_leases(|leases| leases.next_answered());
         let touched = with_followers(|followers| followers.next_touched(now));
-        if lapse.is_none() && called.is_none() && answered.is_none() && touched.is_none() {
+        if !took_apart && lapse.is_none() && called.is_none() && answered.is_none() && touched.is_none() {
             return;
         }
         if let Some(place) =
@@ -125,6 +130,11 @@ fn settle(context: Context<'_>, id: FlightId, place: &OwnedPlace, now: Instant) 
     match Found::look(context, name.borrow(), (place.address, resolved), now) {
         Ok(found) => {
             let (bypassed, since) = (found.bypassed, found.since());
+            // A namespace that is on its way to another node takes its waiters along, who are told MOVED.
+            if since.clock == 0 && context.is_moving_slots() {
+                with_leases(|leases| leases.postpone(id));
+                return;
+            }
             let scene = Scene { state: &found.state(), policy: &policy, bypassed, since };
             with_leases(|leases| leases.settle(id, &scene, now));
         }
@@ -142,7 +152,8 @@ fn settle(context: Context<'_>, id: FlightId, place: &OwnedPlace, now: Instant) 
 fn look_for(context: Context<'_>, ticket: Ticket, now: Instant) -> usize {
     let Some(follower) = with_followers(|followers| followers.get(ticket).cloned()) else { return 0 };
     context.select(follower.database);
-    let seen = keyspace::changes(context, &follower, now);
+    let max_bytes = runtime::with(|runtime| runtime.limits.get().plan_reply_max_bytes);
+    let seen = keyspace::changes(context, &follower, max_bytes, now);
     if seen.replies.is_empty() {
         with_followers(|followers| followers.expect(ticket, seen.gone_at));
         return 0;
