@@ -48,7 +48,7 @@ lint: prerequisites ## Check format, warnings, documentation and the rules betwe
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	cargo test $(PURE) --test layers
 
-bench: build ## Measure against plain GET and SETEX and a Lua function (ARGS=--quick for a short run)
+bench: build ## Measure against core's own commands and a Lua function (ARGS=--quick for a short run)
 	RESULT_CACHE_MODULE=$(MODULE) cargo bench $(PURE) --bench compare -- $(ARGS)
 
 demo: build ## Encode a video with ffmpeg, fail and find it all again; then with four workers, one of whom is killed

@@ -4,7 +4,10 @@
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::reply::Reply;
 
 /// After this long without a byte the server counts as lost.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
@@ -20,7 +23,16 @@ pub struct Batch {
 pub struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// What has arrived and is no part of a reply that was received.
+    arrived: Vec<u8>,
 }
+
+/// What INFO says.
+pub struct Info(String);
+
+/// Room to read into: for replies of any length, and for those of one small value where there are thousands of clients.
+const ROOM_BYTES: usize = 256 * 1024;
+const SMALL_ROOM_BYTES: usize = 1024;
 
 impl Batch {
     /// An empty batch.
@@ -42,10 +54,19 @@ impl Batch {
 impl Client {
     /// Connects to the server at `port` of this machine.
     pub fn connect(port: u16) -> Result<Client, Box<dyn Error>> {
+        Client::with_room(port, ROOM_BYTES)
+    }
+
+    /// The same, of little memory.
+    pub fn connect_small(port: u16) -> Result<Client, Box<dyn Error>> {
+        Client::with_room(port, SMALL_ROOM_BYTES)
+    }
+
+    fn with_room(port: u16, bytes: usize) -> Result<Client, Box<dyn Error>> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(SILENCE_LIMIT))?;
-        Ok(Client { stream, buffer: vec![0; 256 * 1024] })
+        Ok(Client { stream, buffer: vec![0; bytes], arrived: Vec::new() })
     }
 
     /// Sends a batch and waits for all its replies; an error at the first byte that is not what it must be.
@@ -70,32 +91,78 @@ impl Client {
         self.exchange(&batch)
     }
 
-    /// The text of a section of INFO.
-    pub fn info(&mut self, section: &str) -> Result<String, Box<dyn Error>> {
-        let mut request = Batch::new();
-        request.push(&[b"INFO", section.as_bytes()], b"");
-        self.stream.write_all(&request.requests)?;
-        let mut reply = Vec::new();
-        while !is_whole_bulk(&reply) {
+    /// Sends one command. Its reply is for [`Client::receive`] to wait for.
+    pub fn send(&mut self, command: &[&str]) -> Result<(), Box<dyn Error>> {
+        let mut batch = Batch::new();
+        batch.push(&command.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>(), b"");
+        self.send_all(&batch)
+    }
+
+    /// Sends the commands of a batch.
+    pub fn send_all(&mut self, batch: &Batch) -> Result<(), Box<dyn Error>> {
+        Ok(self.stream.write_all(&batch.requests)?)
+    }
+
+    /// Waits for the next reply.
+    pub fn receive(&mut self) -> Result<Reply, Box<dyn Error>> {
+        loop {
+            let mut rest = self.arrived.as_slice();
+            if let Some(reply) = Reply::take(&mut rest) {
+                self.arrived.drain(..self.arrived.len() - rest.len());
+                return Ok(reply);
+            }
             match self.stream.read(&mut self.buffer)? {
                 0 => return Err("the server hung up".into()),
-                length => reply.extend(&self.buffer[..length]),
+                length => self.arrived.extend(&self.buffer[..length]),
             }
         }
-        Ok(String::from_utf8(reply)?)
+    }
+
+    /// Sends one command and waits for its reply, whatever it is.
+    pub fn ask(&mut self, command: &[&str]) -> Result<Reply, Box<dyn Error>> {
+        self.send(command)?;
+        self.receive()
+    }
+
+    /// A section of INFO.
+    pub fn info(&mut self, section: &str) -> Result<Info, Box<dyn Error>> {
+        match self.ask(&["INFO", section])? {
+            Reply::Bulk(Some(text)) => Ok(Info(String::from_utf8(text)?)),
+            other => Err(format!("INFO {section} answered {other:?}").into()),
+        }
+    }
+
+    /// Waits until so many clients wait for something.
+    pub fn until_blocked(&mut self, count: usize) -> Result<(), Box<dyn Error>> {
+        let started = Instant::now();
+        while self.info("clients")?.figure("blocked_clients")? < count as f64 {
+            if started.elapsed() > SILENCE_LIMIT {
+                return Err(format!("there are never {count} blocked clients").into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// The processor time that the server's main thread has used so far.
+    pub fn server_cpu(&mut self) -> Result<Duration, Box<dyn Error>> {
+        let info = self.info("cpu")?;
+        let seconds = info.figure("used_cpu_user_main_thread")? + info.figure("used_cpu_sys_main_thread")?;
+        Ok(Duration::from_secs_f64(seconds))
+    }
+}
+
+impl Info {
+    /// A figure by its name.
+    pub fn figure(&self, name: &str) -> Result<f64, Box<dyn Error>> {
+        let value = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(value.ok_or_else(|| format!("INFO has no {name}"))?.parse()?)
     }
 }
 
 /// A bulk string as it goes over the wire, in either direction.
 pub fn bulk(bytes: &[u8]) -> Vec<u8> {
     [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
-}
-
-/// Whether the reply, a bulk string, has arrived to its last byte.
-fn is_whole_bulk(reply: &[u8]) -> bool {
-    let Some(line) = reply.iter().position(|byte| *byte == b'\n') else { return false };
-    let length = std::str::from_utf8(&reply[1..line]).ok().and_then(|text| text.trim().parse::<usize>().ok());
-    length.is_some_and(|length| reply.len() >= line + 1 + length + 2)
 }
 
 /// An error sentence: what came, and what should have come, as far as a line can show.

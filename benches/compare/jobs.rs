@@ -15,6 +15,8 @@ pub struct Job {
     pub result: String,
     /// The key that a client which hashes by itself would use.
     pub plain_key: String,
+    /// The version of its entry, where that was noted.
+    pub version: i64,
 }
 
 impl Job {
@@ -22,7 +24,7 @@ impl Job {
     pub fn new(number: usize, bytes: usize) -> Job {
         let params = params(number, bytes);
         let hash: String = Sha256::digest(&params).iter().map(|byte| format!("{byte:02x}")).collect();
-        Job { params, result: result(number), plain_key: format!("result:{OPERATION}:{hash}") }
+        Job { params, result: result(number), plain_key: format!("result:{OPERATION}:{hash}"), version: 0 }
     }
 }
 

@@ -1,48 +1,50 @@
-//! The first benchmark: `CACHE.RESULT GET` and `SET` against plain `GET` and `SETEX` of the same bytes, and against a
-//! Redis function in Lua that makes params canonical, hashes them and gets.
+//! The benchmark: what the module costs beside what would be done without it, in one run with a server of its own.
 //!
-//! * [`jobs`] is what is asked for, [`workloads`] the ways of asking for it;
-//! * [`client`] sends it, [`measure`] takes the figures, [`table`] shows them;
+//! * [`hits`] compares single commands with plain `GET` and `SETEX` and with a function in Lua: [`jobs`] is what is asked
+//!   for, [`workloads`] the ways of asking for it, [`measure`] takes the figures, [`table`] shows them;
+//! * [`flight`] has many clients ask for one value that one of them computes, [`wake`] has very many wait for one, both
+//!   with clients in [`processes`] of their own and by the ways of a [`load`]; [`leases`] has many open at once;
+//! * [`client`] sends all that, [`reply`] reads what cannot be known beforehand;
 //! * [`placement`] keeps the figures of one run comparable with those of the next.
 //!
 //! Run it with `make bench`, or `make bench ARGS=--quick` for a first look.
 
 mod client;
+mod flight;
 #[path = "../../examples/demo/folder.rs"]
 mod folder;
+mod hits;
 mod jobs;
+mod leases;
+mod load;
 mod measure;
+mod options;
 mod placement;
+mod processes;
+mod reply;
 #[path = "../../examples/demo/server.rs"]
 mod server;
 mod table;
+mod wake;
 mod workloads;
 
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use client::Client;
-use jobs::Job;
-use measure::Effort;
+use options::{Options, Part};
 use placement::Placement;
 use server::Server;
-use workloads::{Way, Workload};
-
-/// Lengths of params in bytes, and how many jobs there are of each: enough that no two requests of a batch are alike.
-const SIZES: [(usize, usize); 4] = [(150, 1024), (600, 1024), (8 * 1024, 256), (256 * 1024, 16)];
-
-const PIPELINES: [usize; 2] = [16, 1];
-
-/// What the command line asks for.
-struct Options {
-    effort: Effort,
-    placement: Placement,
-}
 
 fn main() -> ExitCode {
-    match options().and_then(run) {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words[..] {
+        [processes::AS_CLIENTS, role, port, clients] => serve(role, port, clients),
+        _ => Options::read(&words).and_then(run),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("compare: {e}");
@@ -51,48 +53,39 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the command line. Cargo adds `--bench` by itself.
-fn options() -> Result<Options, Box<dyn Error>> {
-    let mut options = Options {
-        effort: Effort { rounds: 11, sample: Duration::from_millis(200) },
-        placement: Placement::Together,
-    };
-    for argument in env::args().skip(1) {
-        match argument.as_str() {
-            "--quick" => options.effort = Effort { rounds: 5, sample: Duration::from_millis(60) },
-            "--apart" => options.placement = Placement::Apart,
-            "--bench" => {}
-            other => return Err(format!("unknown argument {other:?}; there are --quick and --apart").into()),
-        }
+/// As a process of clients, until the process that started it wants no more.
+fn serve(role: &str, port: &str, clients: &str) -> Result<(), Box<dyn Error>> {
+    let (port, clients) = (port.parse()?, clients.parse()?);
+    match role {
+        flight::ROLE => flight::clients::serve(port, clients),
+        wake::ROLE => wake::waiters::serve(port, clients),
+        other => Err(format!("there is no role {other:?}").into()),
     }
-    Ok(options)
 }
 
-/// Measures every size at every depth, and prints each table as soon as it is known.
+/// Measures all parts, one after the other, each with a server of its own.
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
-    let server = Server::start()?;
-    options.placement.apply(server.pid())?;
-    let mut client = Client::connect(server.port())?;
-    table::print_legend(options.effort.rounds, options.placement.words());
-    let mut of_the_bars = None;
-    let mut of_rules = None;
-    for (bytes, count) in SIZES {
-        let jobs: Vec<Job> = (0..count).map(|number| Job::new(number, bytes)).collect();
-        workloads::prepare(&mut client, &jobs)?;
-        for pipeline in PIPELINES {
-            let mut workloads = Way::ALL.map(|way| Workload::new(way, &jobs, pipeline));
-            let series = measure::run(&mut client, &mut workloads, options.effort)?;
-            table::print(bytes, count, pipeline, &series);
-            of_the_bars.get_or_insert(series);
+    for part in &options.parts {
+        if matches!(part, Part::Wake)
+            && let Err(e) = placement::allow_files(wake::FILES)
+        {
+            println!("\nwaking: left out, since {e}");
+            continue;
         }
-        if of_rules.is_none() {
-            let mut workloads = Way::OF_RULES.map(|way| Workload::new(way, &jobs, PIPELINES[0]));
-            let series = measure::run(&mut client, &mut workloads, options.effort)?;
-            table::print(bytes, count, PIPELINES[0], of_rules.insert(series));
+        let server = Server::start()?;
+        let mut client = Client::connect(server.port())?;
+        let placement = match part {
+            Part::Hits | Part::Leases => options.placement,
+            // What thousands of clients do is no part of what the server does for them.
+            Part::Flight | Part::Wake => Placement::Apart,
+        };
+        placement.apply(server.pid())?;
+        match part {
+            Part::Hits => hits::run(&mut client, options.hits, placement.words())?,
+            Part::Flight => flight::run(server.port(), &mut client, options.flight)?,
+            Part::Wake => wake::run(server.port(), &mut client, options.wakes)?,
+            Part::Leases => leases::run(&mut client, options.lapses)?,
         }
-    }
-    if let Some(series) = of_the_bars {
-        table::print_bars(&series);
     }
     Ok(())
 }

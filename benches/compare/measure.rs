@@ -65,7 +65,7 @@ impl Series {
 
 impl Spread {
     /// The spread of some values, at least one.
-    fn of(mut values: Vec<f64>) -> Spread {
+    pub fn of(mut values: Vec<f64>) -> Spread {
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
         let median =
@@ -112,7 +112,7 @@ fn sample(
         *setting = wanted;
     }
     workload.batches().iter().try_for_each(|batch| client.exchange(batch))?;
-    let cpu_before = server_cpu(client)?;
+    let cpu_before = client.server_cpu()?;
     let started = Instant::now();
     let mut operations = 0;
     while started.elapsed() < time {
@@ -121,16 +121,6 @@ fn sample(
         operations += batch.operations;
     }
     let wall = started.elapsed();
-    let cpu = server_cpu(client)?.saturating_sub(cpu_before);
+    let cpu = client.server_cpu()?.saturating_sub(cpu_before);
     Ok(Sample { operations, wall, cpu })
-}
-
-/// The processor time that the server's main thread has used so far.
-fn server_cpu(client: &mut Client) -> Result<Duration, Box<dyn Error>> {
-    let info = client.info("cpu")?;
-    let seconds = |name: &str| -> Result<f64, Box<dyn Error>> {
-        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        Ok(value.ok_or_else(|| format!("INFO cpu has no {name}"))?.parse()?)
-    };
-    Ok(Duration::from_secs_f64(seconds("used_cpu_user_main_thread")? + seconds("used_cpu_sys_main_thread")?))
 }

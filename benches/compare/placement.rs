@@ -4,8 +4,8 @@
 //! virtual machines a plain GET then costs the server half as much again in one run as in the next. So they are pinned.
 
 use std::error::Error;
+use std::fs;
 use std::process::{self, Command, Stdio};
-use std::{fs, io};
 
 /// How client and server are placed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,14 +44,34 @@ fn allowed_processors() -> Result<(String, String), Box<dyn Error>> {
 }
 
 /// Pins all threads of a process.
-fn pin(process: u32, processor: &str) -> io::Result<()> {
+fn pin(process: u32, processor: &str) -> Result<(), Box<dyn Error>> {
     let mut taskset = Command::new("taskset");
-    taskset
-        .args(["--all-tasks", "--cpu-list", "--pid", processor, &process.to_string()])
-        .stdout(Stdio::null());
-    match taskset.status() {
+    taskset.args(["--all-tasks", "--cpu-list", "--pid", processor, &process.to_string()]);
+    run(taskset, "taskset")
+}
+
+/// Makes sure that this process, and those that it starts from now on, may open so many files. The connections of a
+/// server are files too.
+pub fn allow_files(count: usize) -> Result<(), Box<dyn Error>> {
+    let limits = fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap_or("");
+    let soft: usize =
+        line.split_whitespace().next().and_then(|limit| limit.parse().ok()).unwrap_or(usize::MAX);
+    if soft >= count {
+        return Ok(());
+    }
+    let mut prlimit = Command::new("prlimit");
+    // A trailing colon leaves the hard limit as it is.
+    prlimit.args(["--pid", &process::id().to_string(), &format!("--nofile={count}:")]);
+    run(prlimit, "prlimit")
+        .map_err(|e| format!("{count} open files are more than `ulimit -Hn` allows ({e})").into())
+}
+
+/// Runs one of the kernel's tools, without what it says.
+fn run(mut tool: Command, name: &str) -> Result<(), Box<dyn Error>> {
+    match tool.stdout(Stdio::null()).status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(io::Error::other(format!("taskset: {status}"))),
-        Err(e) => Err(io::Error::other(format!("taskset cannot be started ({e}): is util-linux installed?"))),
+        Ok(status) => Err(format!("{name}: {status}").into()),
+        Err(e) => Err(format!("{name} cannot be started ({e}): is util-linux installed?").into()),
     }
 }

@@ -6,7 +6,7 @@ use crate::client::{Batch, Client, bulk};
 use crate::jobs::{Job, OPERATION};
 
 /// The namespace of every entry.
-const NAMESPACE: &str = "bench";
+pub const NAMESPACE: &str = "bench";
 
 /// How long everything stored stays, in seconds: longer than any run.
 const STAY_S: &str = "3600";
@@ -29,6 +29,8 @@ pub enum Way {
     PlainGet,
     /// `CACHE.RESULT GET` of a hit.
     CacheGet(Setting),
+    /// `CACHE.RESULT FETCH` of a hit.
+    CacheFetch(Setting),
     /// A function in Lua that makes the params canonical, hashes them and gets.
     LuaGet,
     /// `SETEX` of a key that the client has computed.
@@ -47,6 +49,16 @@ pub struct Workload {
 impl Setting {
     /// As the module comes.
     pub const DEFAULT: Setting = Setting { memo: true, rules: 0 };
+
+    /// Without what it remembers.
+    const MEMO_OFF: Setting = Setting { memo: false, rules: 0 };
+
+    /// How the table calls it, after the command.
+    fn name(self) -> String {
+        let memo = if self.memo { "" } else { ", memo off" };
+        let rules = if self.rules == 0 { String::new() } else { format!(", rules: {}", self.rules) };
+        format!("{memo}{rules}")
+    }
 
     /// Sets the module, which is set as `self` says, otherwise.
     pub fn change(self, wanted: Setting, client: &mut Client) -> Result<(), Box<dyn Error>> {
@@ -79,11 +91,21 @@ impl Way {
     pub const CACHE_GET: Way = Way::CacheGet(Setting::DEFAULT);
 
     /// The same without the memo, with all params read and hashed each time.
-    pub const CACHE_GET_MEMO_OFF: Way = Way::CacheGet(Setting { memo: false, rules: 0 });
+    pub const CACHE_GET_MEMO_OFF: Way = Way::CacheGet(Setting::MEMO_OFF);
+
+    /// What would lease the computation, or wait for it, where there were no hit.
+    pub const CACHE_FETCH: Way = Way::CacheFetch(Setting::DEFAULT);
+
+    /// The same without the memo.
+    pub const CACHE_FETCH_MEMO_OFF: Way = Way::CacheFetch(Setting::MEMO_OFF);
 
     /// What is measured for every size, in the order of the table.
     pub const ALL: [Way; 6] =
         [Way::PlainGet, Way::CACHE_GET, Way::CACHE_GET_MEMO_OFF, Way::LuaGet, Way::PlainSet, Way::CacheSet];
+
+    /// What shows what FETCH costs beside GET. Nothing here writes: its reply tells the entry's version.
+    pub const OF_FETCH: [Way; 5] =
+        [Way::PlainGet, Way::CACHE_GET, Way::CACHE_FETCH, Way::CACHE_GET_MEMO_OFF, Way::CACHE_FETCH_MEMO_OFF];
 
     /// What shows that a lookup costs the same however many rules there are.
     pub const OF_RULES: [Way; 7] = [
@@ -100,11 +122,8 @@ impl Way {
     pub fn name(self) -> String {
         match self {
             Way::PlainGet => "GET".to_owned(),
-            Way::CacheGet(Setting { memo, rules }) => {
-                let memo = if memo { "" } else { ", memo off" };
-                let rules = if rules == 0 { String::new() } else { format!(", rules: {rules}") };
-                format!("CACHE.RESULT GET{memo}{rules}")
-            }
+            Way::CacheGet(setting) => format!("CACHE.RESULT GET{}", setting.name()),
+            Way::CacheFetch(setting) => format!("CACHE.RESULT FETCH{}", setting.name()),
             Way::LuaGet => "Lua function".to_owned(),
             Way::PlainSet => "SETEX".to_owned(),
             Way::CacheSet => "CACHE.RESULT SET".to_owned(),
@@ -114,7 +133,7 @@ impl Way {
     /// How the module is to be set for it.
     pub fn setting(self) -> Setting {
         match self {
-            Way::CacheGet(setting) => setting,
+            Way::CacheGet(setting) | Way::CacheFetch(setting) => setting,
             _ => Setting::DEFAULT,
         }
     }
@@ -122,7 +141,7 @@ impl Way {
     /// The plain command of core that this way is compared with.
     pub fn baseline(self) -> Way {
         match self {
-            Way::PlainGet | Way::CacheGet(_) | Way::LuaGet => Way::PlainGet,
+            Way::PlainGet | Way::CacheGet(_) | Way::CacheFetch(_) | Way::LuaGet => Way::PlainGet,
             Way::PlainSet | Way::CacheSet => Way::PlainSet,
         }
     }
@@ -130,9 +149,12 @@ impl Way {
     /// Adds this way's command for one job, and the reply that it must have.
     fn push(self, batch: &mut Batch, job: &Job) {
         let found = bulk(job.result.as_bytes());
+        let fetched =
+            [b"*4\r\n+HIT\r\n", found.as_slice(), format!("$-1\r\n:{}\r\n", job.version).as_bytes()].concat();
         let (command, reply): (&[&str], &[u8]) = match self {
             Way::PlainGet => (&["GET", &job.plain_key], &found),
             Way::CacheGet(_) => (&["CACHE.RESULT", "GET", NAMESPACE, OPERATION, &job.params], &found),
+            Way::CacheFetch(_) => (&["CACHE.RESULT", "FETCH", NAMESPACE, OPERATION, &job.params], &fetched),
             Way::LuaGet => (&["FCALL_RO", "canonical_get", "1", NAMESPACE, OPERATION, &job.params], &found),
             Way::PlainSet => (&["SETEX", &job.plain_key, STAY_S, &job.result], OK),
             Way::CacheSet => {
@@ -182,6 +204,15 @@ pub fn prepare(client: &mut Client, jobs: &[Job]) -> Result<(), Box<dyn Error>> 
         let lua = ["FCALL", "canonical_set", "1", NAMESPACE, OPERATION, &job.params, &job.result];
         batch.push(&lua.map(str::as_bytes), OK);
         client.exchange(&batch)?;
+    }
+    Ok(())
+}
+
+/// Notes the version that every job's entry has by now.
+pub fn note_versions(client: &mut Client, jobs: &mut [Job]) -> Result<(), Box<dyn Error>> {
+    for job in jobs {
+        let fetch = ["CACHE.RESULT", "FETCH", NAMESPACE, OPERATION, &job.params];
+        job.version = client.ask(&fetch)?.fetched()?.version;
     }
     Ok(())
 }

@@ -1,0 +1,86 @@
+//! What the command line asks for.
+
+use std::error::Error;
+use std::time::Duration;
+
+use crate::placement::Placement;
+use crate::{flight, measure};
+
+/// What to measure, and how much of it.
+pub struct Options {
+    pub parts: Vec<Part>,
+    pub placement: Placement,
+    pub hits: measure::Effort,
+    pub flight: flight::Effort,
+    /// Rounds of waking a crowd.
+    pub wakes: usize,
+    /// Rounds of leases that lapse.
+    pub lapses: usize,
+}
+
+/// What can be measured alone.
+#[derive(Clone, Copy)]
+pub enum Part {
+    Hits,
+    Flight,
+    Wake,
+    Leases,
+}
+
+impl Part {
+    const ALL: [(&str, Part); 4] =
+        [("hits", Part::Hits), ("flight", Part::Flight), ("wake", Part::Wake), ("leases", Part::Leases)];
+}
+
+impl Options {
+    /// What is measured where nothing else is asked for.
+    fn full() -> Options {
+        Options {
+            parts: Part::ALL.map(|(_, part)| part).to_vec(),
+            placement: Placement::Together,
+            hits: measure::Effort { rounds: 11, sample: Duration::from_millis(200) },
+            flight: flight::Effort { rounds: 100, loader: Duration::from_secs(1) },
+            wakes: 11,
+            lapses: 11,
+        }
+    }
+
+    /// Less of everything, for a first look.
+    fn quick(self) -> Options {
+        Options {
+            hits: measure::Effort { rounds: 5, sample: Duration::from_millis(60) },
+            flight: flight::Effort { rounds: 10, loader: Duration::from_millis(200) },
+            wakes: 3,
+            lapses: 3,
+            ..self
+        }
+    }
+
+    /// Reads the command line. Cargo adds `--bench` by itself.
+    pub fn read(arguments: &[&str]) -> Result<Options, Box<dyn Error>> {
+        let mut options = Options::full();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let mut value = || rest.next().ok_or_else(|| format!("{argument} is followed by nothing"));
+            match *argument {
+                "--quick" => options = options.quick(),
+                "--apart" => options.placement = Placement::Apart,
+                "--only" => options.parts = vec![part(value()?)?],
+                "--rounds" => options.flight.rounds = value()?.parse()?,
+                "--loader-ms" => options.flight.loader = Duration::from_millis(value()?.parse()?),
+                "--bench" => {}
+                other => return Err(format!("unknown argument {other:?}; {USAGE}").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+const USAGE: &str =
+    "there are --quick, --apart, --only hits|flight|wake|leases, and --rounds and --loader-ms of flight";
+
+/// The part of this name.
+fn part(name: &str) -> Result<Part, Box<dyn Error>> {
+    let found = Part::ALL.into_iter().find(|(known, _)| *known == name);
+    found.map(|(_, part)| part).ok_or_else(|| format!("unknown part {name:?}; {USAGE}").into())
+}
