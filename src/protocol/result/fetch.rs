@@ -48,7 +48,7 @@ pub const COMMAND: Command = Command {
             | `HIT` | result | nil, or a token where an early refresh is due | fresh |\n\
             | `STALE` | result | token or nil | within its grace; the one caller with the token is asked to compute it anew, all others just use it |\n\
             | `LEASE` | nil | token | nothing usable: this caller computes, then calls FILL |\n\
-            | `BUSY` | progress or nil | nil | another computes (no BLOCK, it ran out, or too many wait) |\n\
+            | `BUSY` | progress or nil | nil | another computes (no BLOCK, it ran out, or too many wait), or too much is leased already (`cache.leases-max`) |\n\
             | `FAILED` | message | nil | a failure that is remembered, or that ended the wait |\n\n\
             The version is the entry's; for BUSY that of the progress, as NEXT takes it; 0 where there is none.",
     details: &[
@@ -60,7 +60,8 @@ pub const COMMAND: Command = Command {
          longest gets a new lease. One that times out is told `BUSY`; 0 waits without limit. In a transaction or a script \
          nothing blocks.",
         "HOLDER makes a retry safe: the same id gets the token of the lease that it holds again, with the deadline that it \
-         has. REJECT is for a caller who finds that what the entry stands for is gone; it binds that caller only.",
+         has. REJECT is for a caller who finds that what the entry stands for is gone; it binds that caller only. Reject the version \
+         that you got: a failure beside a value gives that a new one.",
         "On a replica only HIT and STALE are answered, without tokens; anything else is READONLY.",
     ],
     examples: &[],
