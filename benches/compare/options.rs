@@ -93,7 +93,8 @@ impl Options {
     }
 }
 
-const USAGE: &str = "there are --quick, --apart, --only hits|flight|wake|leases|tags|plans|warm (or several, with commas), and --rounds and --loader-ms of flight";
+const USAGE: &str = "there are --quick, --apart, --only hits|flight|wake|leases|tags|plans|warm (or several, with \
+    commas between), and --rounds and --loader-ms of flight";
 
 /// The part of this name.
 fn part(name: &str) -> Result<Part, Box<dyn Error>> {
