@@ -10,6 +10,7 @@ use super::entry::{Entry, Tags};
 use super::limits::maxima;
 use super::name::is_name_byte;
 use super::policy::glob::{MAX_PATTERN_BYTES, Pattern};
+use super::refusal::quoted;
 
 type Names = BTreeMap<Box<[u8]>, u64>;
 
@@ -101,6 +102,25 @@ impl Epochs {
         let version = entry.version;
         // What was written since is what is looked up most.
         version >= self.newest || !self.is_concerned(operation, entry.tags, |epoch| version < epoch)
+    }
+
+    /// What made an entry of this operation absent; none where nothing did, or a floor that is not told apart.
+    pub fn why(&self, operation: &str, entry: &Entry<'_>) -> Option<String> {
+        let counts = |epoch: u64| entry.version < epoch;
+        if let Some(tag) =
+            entry.tags.iter().find(|tag| self.tags.get(*tag).is_some_and(|epoch| counts(*epoch)))
+        {
+            return Some(format!("invalidated by tag {}", quoted(tag)));
+        }
+        if self.operations.get(operation.as_bytes()).is_some_and(|epoch| counts(*epoch)) {
+            return Some("invalidated with its operation".to_owned());
+        }
+        let matches =
+            |(pattern, epoch): &&(Pattern, u64)| counts(*epoch) && pattern.matches(operation.as_bytes());
+        if let Some((pattern, _)) = self.patterns.iter().find(matches) {
+            return Some(format!("invalidated with operations {}", quoted(pattern.as_str().as_bytes())));
+        }
+        counts(self.floor).then(|| "invalidated with its namespace".to_owned())
     }
 
     /// Whether something that concerns a result of this operation with these tags was invalidated after `clock`.

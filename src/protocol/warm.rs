@@ -65,7 +65,8 @@ pub const COMMAND: Command = Command {
     details: &[
         "It is a SET of each row, in their order, at most 100,000 of them. Everything is checked before anything is stored: one \
          bad row refuses all, and the error names its index, counted from 0. Of the same entry the later row wins, with NX the \
-         first. Whoever waits for an entry is given its value, as by SET.",
+         first. Whoever waits for an entry is given its value, as by SET. KEEPTTL keeps what was there before \
+         the command.",
         "The rows of JSON are objects with `operation`, `params` and `result`, which is stored as its JSON text, and if need be \
          `ttl_ms`, `grace_ms`, `tags`, `took_ms` and `weight`; they go before the options, and tags join them.",
         "Take a stamp with `CACHE.CLOCK` before you read what you warm with, and give it to SINCE: rows that were invalidated \
@@ -93,7 +94,21 @@ pub struct Row<'a> {
     pub entry: EntryArguments<'a>,
     pub write: Write<'a>,
     /// Tags of its own, which join those of the options.
-    pub tags: Vec<Cow<'a, str>>,
+    pub tags: &'a [Cow<'a, str>],
+}
+
+/// The words of a call, taken apart.
+#[derive(Debug)]
+pub struct Words<'a> {
+    namespace: &'a [u8],
+    options: Options<'a>,
+    rows: Rows<'a>,
+}
+
+#[derive(Debug)]
+enum Rows<'a> {
+    Entries(&'a [&'a [u8]]),
+    Json(Vec<JsonRow<'a>>),
 }
 
 /// What a client asks.
@@ -103,27 +118,35 @@ pub struct Request<'a> {
     pub since: Option<Stamp>,
 }
 
-impl<'a> Request<'a> {
-    /// Reads the arguments after the command's name; the tags of the options are written into `tag_block`.
-    pub fn parse(
-        arguments: &'a [&'a [u8]],
-        limits: &Limits,
-        tag_block: &'a mut Vec<u8>,
-    ) -> Result<Self, Refusal> {
+impl<'a> Words<'a> {
+    /// Takes the arguments after the command's name apart.
+    pub fn read(arguments: &'a [&'a [u8]]) -> Result<Self, Refusal> {
         let (namespace, words) = arguments.split_first().ok_or_else(too_few)?;
-        let name = NamespaceName::parse(namespace)?;
         let (options, rows) = Options::parse_until(&COMMAND, words, &["ENTRIES", "JSON"])?;
-        let since = since(&options, name)?;
-        let condition = options.flag("NX").then_some(Condition::Absent);
-        let write = Write { condition, ..write(&options, limits, tag_block)? };
         let rows = match rows {
-            [form, array] if form.eq_ignore_ascii_case(b"JSON") => {
-                json_rows(namespace, array, &write, limits)?
-            }
-            [form, words @ ..] if form.eq_ignore_ascii_case(b"ENTRIES") => {
-                rows_of(namespace, words, &write, limits)?
-            }
+            [form, array] if form.eq_ignore_ascii_case(b"JSON") => Rows::Json(json_rows(array)?),
+            [form, words @ ..] if form.eq_ignore_ascii_case(b"ENTRIES") => Rows::Entries(words),
             _ => return Err(Refusal::syntax("ENTRIES and rows, or JSON and an array, are needed")),
+        };
+        Ok(Words { namespace, options, rows })
+    }
+}
+
+impl<'a> Request<'a> {
+    /// Reads the words of a call; the tags of the options are written into `tag_block`.
+    pub fn parse(words: &'a Words<'a>, limits: &Limits, tag_block: &'a mut Vec<u8>) -> Result<Self, Refusal> {
+        let Words { namespace, options, rows } = words;
+        let since = since(options, NamespaceName::parse(namespace)?)?;
+        let condition = options.flag("NX").then_some(Condition::Absent);
+        let write = Write { condition, ..write(options, limits, tag_block)? };
+        let rows = match rows {
+            Rows::Json(rows) => {
+                let row = |(index, row)| {
+                    json_row(namespace, row, &write, limits).map_err(|refusal| of_row(index, refusal))
+                };
+                rows.iter().enumerate().map(row).collect::<Result<_, _>>()?
+            }
+            Rows::Entries(words) => rows_of(namespace, words, &write, limits)?,
         };
         Ok(Request { rows, since })
     }
@@ -145,17 +168,16 @@ fn rows_of<'a>(
             .check_result(result)
             .and_then(|()| EntryArguments::of([namespace, operation, params], limits));
         let entry = checked.map_err(|refusal| of_row(index, refusal))?;
-        Ok(Row { entry, write: Write { result, ..*write }, tags: Vec::new() })
+        Ok(Row { entry, write: Write { result, ..*write }, tags: &[] })
     };
     triples.iter().enumerate().map(row).collect()
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JsonRow<'a> {
-    /// As it is spelled: an operation needs no escapes.
     #[serde(borrow)]
-    operation: &'a RawValue,
+    operation: Cow<'a, str>,
     #[serde(borrow)]
     params: &'a RawValue,
     #[serde(borrow)]
@@ -168,32 +190,26 @@ struct JsonRow<'a> {
     weight: Option<u64>,
 }
 
-fn json_rows<'a>(
-    namespace: &'a [u8],
-    array: &'a [u8],
-    write: &Write<'a>,
-    limits: &Limits,
-) -> Result<Vec<Row<'a>>, Refusal> {
-    let rows: Vec<&'a RawValue> = serde_json::from_slice(array)
+fn json_rows(array: &[u8]) -> Result<Vec<JsonRow<'_>>, Refusal> {
+    let rows: Vec<&RawValue> = serde_json::from_slice(array)
         .map_err(|fault| Refusal::syntax(format!("JSON is not accepted: an array of rows is ({fault})")))?;
     check_count(rows.len())?;
-    let row = |(index, row): (usize, &&'a RawValue)| {
-        json_row(namespace, row.get(), write, limits).map_err(|refusal| of_row(index, refusal))
-    };
-    rows.iter().enumerate().map(row).collect()
+    let mut read = Vec::with_capacity(rows.len());
+    for (index, row) in rows.into_iter().enumerate() {
+        read.push(serde_json::from_str(row.get()).map_err(|fault| {
+            let accepted = "an object with operation, params and result is accepted";
+            of_row(index, Refusal::syntax(format!("{accepted} ({fault})")))
+        })?);
+    }
+    Ok(read)
 }
 
 fn json_row<'a>(
     namespace: &'a [u8],
-    json: &'a str,
+    row: &'a JsonRow<'a>,
     write: &Write<'a>,
     limits: &Limits,
 ) -> Result<Row<'a>, Refusal> {
-    let row: JsonRow<'a> = serde_json::from_str(json).map_err(|fault| {
-        Refusal::syntax(format!("an object with operation, params and result is accepted ({fault})"))
-    })?;
-    let operation = row.operation.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let operation = operation.unwrap_or(row.operation.get()).as_bytes();
     let result = row.result.get().as_bytes();
     limits.check_result(result)?;
     for (name, number) in [("ttl_ms", row.ttl_ms), ("grace_ms", row.grace_ms)] {
@@ -209,7 +225,8 @@ fn json_row<'a>(
             return Err(Refusal::syntax(format!("{name} is too large: at most {MAX_INTEGER} is accepted")));
         }
     }
-    let entry = EntryArguments::of([namespace, operation, row.params.get().as_bytes()], limits)?;
+    let entry =
+        EntryArguments::of([namespace, row.operation.as_bytes(), row.params.get().as_bytes()], limits)?;
     let write = Write {
         result,
         expiry: row.ttl_ms.map_or(write.expiry, Expiry::After),
@@ -221,7 +238,7 @@ fn json_row<'a>(
     if row.tags.len() > maxima::TAGS {
         return Err(Refusal::new(Code::TooBig, format!("{} tags are too many", row.tags.len())));
     }
-    Ok(Row { entry, write, tags: row.tags })
+    Ok(Row { entry, write, tags: &row.tags })
 }
 
 fn check_count(rows: usize) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 //! INFO of an entry: which fields, of which type, and when they are nil.
 
-use crate::harness::{Client, Entry, Server, Value, fingerprint_of, nil, now_ms, wait_until};
+use crate::harness::{Client, Entry, Launch, Server, Value, fingerprint_of, nil, now_ms, wait_until};
 use crate::{cache, call};
 
 const FIELDS: &str = "state why key fingerprint version created_ms age_ms fresh_for_ms expires_in_ms bytes stored_bytes \
@@ -199,5 +199,21 @@ fn hits_counts_what_get_served() {
         cache!(client, "EXISTS", "ns", "op", "{}");
         cache!(client, "KEY", "ns", "op", "{}");
         cache!(client, "GET", "ns", "op", "{ }");
+    }
+}
+
+#[test]
+fn what_invalidated_an_entry_is_said_as_long_as_it_is_kept() {
+    let server = Launch::new().line("cache.sweep no").start();
+    let mut client = server.client();
+    for (scope, why) in [
+        (&["TAG", "ns", "video:7"][..], "invalidated by tag 'video:7'"),
+        (&["OPERATION", "ns", "op"], "invalidated with its operation"),
+        (&["OPERATION", "ns", "o*"], "invalidated with operations 'o*'"),
+        (&["NAMESPACE", "ns"], "invalidated with its namespace"),
+    ] {
+        cache!(client, "SET", "ns", "op", "{}", "r", "TAGS", "2", "x", "video:7");
+        client.must(&[&["CACHE.INVALIDATE"], scope].concat());
+        assert_eq!(ENTRY.info(&mut client, "why"), why.into());
     }
 }

@@ -1,8 +1,8 @@
 //! CACHE.CLOCK and SINCE: a write that was overtaken while its result was computed is refused.
 
 use crate::harness::{
-    AofBase, Client, Launch, ReplicationStream, Server, assert_same_digests, digests, fenced, ok,
-    wait_for_replica_in_sync, wait_until,
+    AofBase, Client, Entry, Launch, ReplicationStream, Server, Waiter, assert_same_digests, digests, fenced,
+    ok, wait_for_replica_in_sync, wait_until,
 };
 use crate::{cache, call};
 
@@ -74,6 +74,19 @@ fn another_life_of_the_namespace_fences() {
     assert_eq!(call!(client, "DBSIZE"), 0.into(), "a fenced write makes nothing");
     stamp(&mut client);
     assert!(!stored(&mut client, "1", &since));
+}
+
+#[test]
+fn a_stamp_that_makes_the_namespace_takes_no_lease() {
+    let server = Server::start();
+    let mut client = server.client();
+    let entry = Entry { ns: "ns", operation: "op", params: "1" };
+    let token = entry.lease(&mut client, "LEASE 60000");
+    let mut waiter = Waiter::on(&server, &entry, "BLOCK 0");
+    stamp(&mut client);
+    assert!(waiter.still_waits(&server), "a look at the clock is no invalidation");
+    assert_eq!(cache!(client, "FILL", "ns", token, "r"), ok());
+    assert_eq!(waiter.told(), "HIT r");
 }
 
 #[test]

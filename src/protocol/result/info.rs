@@ -7,7 +7,7 @@ use super::super::reply::Reply;
 use super::super::table::{Command, Flag, KeyUse};
 use super::CONTAINER;
 use crate::core::instant::Instant;
-use crate::core::state::{Address, State};
+use crate::core::state::{Address, State, Why};
 
 pub const COMMAND: Command = Command {
     container: Some(CONTAINER),
@@ -47,6 +47,7 @@ pub fn reply<'a>(
     address: &Address<'_>,
     state: &State<'a>,
     in_flight: &'a InFlight,
+    why_invalidated: Option<String>,
     now: Instant,
 ) -> Reply<'a> {
     let stored = state.present();
@@ -57,12 +58,16 @@ pub fn reply<'a>(
         State::Negative(_) => ("negative", None),
         State::Absent(why) => ("absent", why.text()),
     };
+    let why = match (state, why_invalidated) {
+        (State::Absent(Why::Invalidated), Some(why)) => Reply::text(why),
+        _ => Reply::or_nil(why, |why| Reply::bulk(why.as_bytes())),
+    };
     let until =
         |instant: Option<Instant>| Reply::or_nil(instant, |instant| Reply::number(instant.since(now)));
     let number = Reply::number;
     Reply::Map(vec![
         ("state", Reply::bulk(name.as_bytes())),
-        ("why", Reply::or_nil(why, |why| Reply::bulk(why.as_bytes()))),
+        ("why", why),
         ("key", Reply::Bulk(address.key().as_bytes().to_vec().into())),
         ("fingerprint", Reply::text(address.fingerprint.to_string())),
         ("version", number(state.version())),

@@ -5,13 +5,13 @@ use std::rc::Rc;
 use super::super::keyspace::{self, Found};
 use super::super::waiting::{self, clients, next_ticket, with_leases};
 use super::{Call, Handler};
-use crate::core::fetch::{Ask, Fetched, Offer, Status};
+use crate::core::fetch::{Ask, Fetched, Offer, Status, signed};
 use crate::core::lease::flight::{Grant, Waiter};
 use crate::core::lease::table::Desk;
 use crate::core::lease::{Place, Ticket};
 use crate::core::policy::templates::Template;
 use crate::core::refusal::{Code, Refusal};
-use crate::core::state::Stored;
+use crate::core::state::{State, Stored};
 use crate::core::token::{Kind, Token};
 use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
@@ -27,6 +27,15 @@ impl Handler for Fetch {
         let Request { entry, ask, length_ms, block_ms, holder } =
             Request::parse(call.arguments, &call.limits)?;
         let found = call.look(&entry)?;
+        // What is answered most often leaves nothing to decide.
+        if let State::Fresh(stored) = &found.visible()
+            && ask == Ask::default()
+            && found.policy.refresh_percent == 0
+        {
+            found.count_hit();
+            call.context.reply_found(c"HIT", stored.entry.result, signed(stored.entry.version));
+            return Ok(());
+        }
         let fetch = Fetching { call, entry: &entry, found: &found, ask, length_ms, holder };
         match fetch.prepare()? {
             Prepared::Compute(tags) => fetch.compute_or_wait(tags, block_ms),

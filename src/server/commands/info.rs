@@ -23,7 +23,7 @@ impl Handler for Info {
             state => state,
         };
         let in_flight = in_flight(call, &found);
-        call.reply(&reply(&found.address, &state, &in_flight, call.now));
+        call.reply(&reply(&found.address, &state, &in_flight, found.why_invalidated(), call.now));
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use crate::core::stamp::Stamp;
 use crate::protocol::apply::{Cause, Effect};
 use crate::protocol::reply::Reply;
 use crate::protocol::table::Command;
-use crate::protocol::warm::{COMMAND, Request, Row, of_row};
+use crate::protocol::warm::{COMMAND, Request, Row, Words, of_row};
 
 pub struct Warm;
 
@@ -23,7 +23,8 @@ impl Handler for Warm {
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let mut tag_block = Vec::new();
-        let Request { rows, since } = Request::parse(call.arguments, &call.limits, &mut tag_block)?;
+        let words = Words::read(call.arguments)?;
+        let Request { rows, since } = Request::parse(&words, &call.limits, &mut tag_block)?;
         let namespace = call.share_namespace()?;
         let mut warming = Warming {
             call,

@@ -18,7 +18,7 @@ use crate::core::policy::Policy;
 use crate::core::refusal::Refusal;
 use crate::core::set::Decision;
 use crate::core::stamp::Stamp;
-use crate::core::state::{Address, State, Why};
+use crate::core::state::{Address, State, Stored, Why};
 use crate::core::token::Token;
 use crate::protocol::apply::{Cause, Effect, Placed};
 use crate::protocol::reply::Reply;
@@ -150,6 +150,12 @@ impl<'a> Found<'a> {
     pub fn state(&self) -> State<'_> {
         let stored = self.entry.get().and_then(StoredEntry::stored);
         State::of(&self.address, self.namespace.get(), stored, self.now)
+    }
+
+    /// What invalidated the entry that is still kept here, as far as that is known.
+    pub fn why_invalidated(&self) -> Option<String> {
+        let Stored { origin, entry, .. } = self.entry.get().and_then(StoredEntry::stored)?;
+        self.namespace.get()?.epochs().why(origin.operation(), &entry)
     }
 
     /// What is there for those who look for a result: nothing where the cache is bypassed.

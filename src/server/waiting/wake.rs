@@ -29,6 +29,10 @@ const SLICE_CLIENTS: usize = 128;
 /// How many bytes a slice tells them.
 const SLICE_BYTES: usize = 4 << 20;
 
+/// A timer that should have fired so long ago waits for a wall clock that stepped back, as does one that is further ahead
+/// than any deadline; in milliseconds.
+const LATE_MS: u64 = 100;
+
 /// How many dropped leases are taken apart before anything else is looked at.
 const SLICE_DROPPED: usize = 64;
 
@@ -77,6 +81,10 @@ unsafe extern "C" fn on_timer(context: *mut raw::RedisModuleCtx, _data: *mut c_v
 pub fn on_tick(context: Context<'_>) {
     with_leases(|leases| leases.call_postponed());
     let now = Context::time_of_day();
+    let timer = WAITING.with(|waiting| waiting.timer.get());
+    if timer.is_some_and(|(_, at)| now.since(at) < LATE_MS && at.since(now) < LATE_MS) {
+        return;
+    }
     let is_due = |in_ms: Option<u64>| in_ms == Some(0);
     let due = with_leases(|leases| !leases.is_quiet() || is_due(leases.due_in_ms(now)))
         || with_followers(|followers| !followers.is_quiet() || is_due(followers.due_in_ms(now)));
