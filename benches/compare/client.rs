@@ -158,6 +158,13 @@ impl Info {
         let value = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         Ok(value.ok_or_else(|| format!("INFO has no {name}"))?.parse()?)
     }
+
+    /// The microseconds that all calls of a command took together, of the section `commandstats`.
+    pub fn usec(&self, command: &str) -> Result<f64, Box<dyn Error>> {
+        let line = self.0.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:")));
+        let usec = line.and_then(|line| line.split(',').find_map(|pair| pair.strip_prefix("usec=")));
+        Ok(usec.ok_or_else(|| format!("INFO commandstats has no {command}"))?.parse()?)
+    }
 }
 
 /// A bulk string as it goes over the wire, in either direction.

@@ -4,12 +4,15 @@
 //!   for, [`workloads`] the ways of asking for it, [`measure`] takes the figures, [`table`] shows them;
 //! * [`flight`] has many clients ask for one value that one of them computes, [`wake`] has very many wait for one, both
 //!   with clients in [`processes`] of their own and by the ways of a [`load`]; [`leases`] has many open at once;
+//! * [`tags`] invalidates a million entries at once, [`plans`] looks up and invalidates a whole plan, [`warm`] stores very many
+//!   entries in one step; the latter two are [`contest`]s with what core would do;
 //! * [`client`] sends all that, [`reply`] reads what cannot be known beforehand;
 //! * [`placement`] keeps the figures of one run comparable with those of the next.
 //!
 //! Run it with `make bench`, or `make bench ARGS=--quick` for a first look.
 
 mod client;
+mod contest;
 mod flight;
 #[path = "../../examples/demo/folder.rs"]
 mod folder;
@@ -19,13 +22,17 @@ mod leases;
 mod load;
 mod measure;
 mod options;
+mod pings;
 mod placement;
+mod plans;
 mod processes;
 mod reply;
 #[path = "../../examples/demo/server.rs"]
 mod server;
 mod table;
+mod tags;
 mod wake;
+mod warm;
 mod workloads;
 
 use std::env;
@@ -75,9 +82,9 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         let server = Server::start()?;
         let mut client = Client::connect(server.port())?;
         let placement = match part {
-            Part::Hits | Part::Leases => options.placement,
-            // What thousands of clients do is no part of what the server does for them.
-            Part::Flight | Part::Wake => Placement::Apart,
+            Part::Hits | Part::Leases | Part::Plans => options.placement,
+            // What the clients do is no part of what the server does for them.
+            Part::Flight | Part::Wake | Part::Tags | Part::Warm => Placement::Apart,
         };
         placement.apply(server.pid())?;
         match part {
@@ -85,6 +92,9 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
             Part::Flight => flight::run(server.port(), &mut client, options.flight)?,
             Part::Wake => wake::run(server.port(), &mut client, options.wakes)?,
             Part::Leases => leases::run(&mut client, options.lapses)?,
+            Part::Tags => tags::run(server.port(), &mut client, options.tags)?,
+            Part::Plans => plans::run(&mut client, options.contests)?,
+            Part::Warm => warm::run(&mut client, options.contests)?,
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use crate::placement::Placement;
-use crate::{flight, measure};
+use crate::{flight, measure, tags};
 
 /// What to measure, and how much of it.
 pub struct Options {
@@ -16,6 +16,9 @@ pub struct Options {
     pub wakes: usize,
     /// Rounds of leases that lapse.
     pub lapses: usize,
+    pub tags: tags::Effort,
+    /// Rounds of plans, and of warming.
+    pub contests: usize,
 }
 
 /// What can be measured alone.
@@ -25,11 +28,21 @@ pub enum Part {
     Flight,
     Wake,
     Leases,
+    Tags,
+    Plans,
+    Warm,
 }
 
 impl Part {
-    const ALL: [(&str, Part); 4] =
-        [("hits", Part::Hits), ("flight", Part::Flight), ("wake", Part::Wake), ("leases", Part::Leases)];
+    const ALL: [(&str, Part); 7] = [
+        ("hits", Part::Hits),
+        ("flight", Part::Flight),
+        ("wake", Part::Wake),
+        ("leases", Part::Leases),
+        ("tags", Part::Tags),
+        ("plans", Part::Plans),
+        ("warm", Part::Warm),
+    ];
 }
 
 impl Options {
@@ -42,6 +55,8 @@ impl Options {
             flight: flight::Effort { rounds: 100, loader: Duration::from_secs(1) },
             wakes: 11,
             lapses: 11,
+            tags: tags::Effort { entries: 1_000_000, rounds: 5 },
+            contests: 11,
         }
     }
 
@@ -52,6 +67,8 @@ impl Options {
             flight: flight::Effort { rounds: 10, loader: Duration::from_millis(200) },
             wakes: 3,
             lapses: 3,
+            tags: tags::Effort { entries: 100_000, rounds: 3 },
+            contests: 3,
             ..self
         }
     }
@@ -65,7 +82,7 @@ impl Options {
             match *argument {
                 "--quick" => options = options.quick(),
                 "--apart" => options.placement = Placement::Apart,
-                "--only" => options.parts = vec![part(value()?)?],
+                "--only" => options.parts = value()?.split(',').map(part).collect::<Result<_, _>>()?,
                 "--rounds" => options.flight.rounds = value()?.parse()?,
                 "--loader-ms" => options.flight.loader = Duration::from_millis(value()?.parse()?),
                 "--bench" => {}
@@ -76,8 +93,8 @@ impl Options {
     }
 }
 
-const USAGE: &str =
-    "there are --quick, --apart, --only hits|flight|wake|leases, and --rounds and --loader-ms of flight";
+const USAGE: &str = "there are --quick, --apart, --only hits|flight|wake|leases|tags|plans|warm (or several, with \
+    commas between), and --rounds and --loader-ms of flight";
 
 /// The part of this name.
 fn part(name: &str) -> Result<Part, Box<dyn Error>> {

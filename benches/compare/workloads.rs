@@ -9,9 +9,9 @@ use crate::jobs::{Job, OPERATION};
 pub const NAMESPACE: &str = "bench";
 
 /// How long everything stored stays, in seconds: longer than any run.
-const STAY_S: &str = "3600";
+pub const STAY_S: &str = "3600";
 
-const OK: &[u8] = b"+OK\r\n";
+pub const OK: &[u8] = b"+OK\r\n";
 
 /// How the module is set while it is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -149,8 +149,7 @@ impl Way {
     /// Adds this way's command for one job, and the reply that it must have.
     fn push(self, batch: &mut Batch, job: &Job) {
         let found = bulk(job.result.as_bytes());
-        let fetched =
-            [b"*4\r\n+HIT\r\n", found.as_slice(), format!("$-1\r\n:{}\r\n", job.version).as_bytes()].concat();
+        let fetched = hit(job);
         let (command, reply): (&[&str], &[u8]) = match self {
             Way::PlainGet => (&["GET", &job.plain_key], &found),
             Way::CacheGet(_) => (&["CACHE.RESULT", "GET", NAMESPACE, OPERATION, &job.params], &found),
@@ -182,6 +181,11 @@ impl Workload {
         &self.batches
     }
 
+    /// The same, to keep.
+    pub fn into_batches(self) -> Vec<Batch> {
+        self.batches
+    }
+
     /// The next batch, beginning anew after the last.
     pub fn next_batch(&mut self) -> &Batch {
         let batch = &self.batches[self.next];
@@ -206,6 +210,12 @@ pub fn prepare(client: &mut Client, jobs: &[Job]) -> Result<(), Box<dyn Error>> 
         client.exchange(&batch)?;
     }
     Ok(())
+}
+
+/// What a lookup of the job's entry answers that may lease: its result, no token, and the version that was noted.
+pub fn hit(job: &Job) -> Vec<u8> {
+    let found = bulk(job.result.as_bytes());
+    [b"*4\r\n+HIT\r\n", found.as_slice(), format!("$-1\r\n:{}\r\n", job.version).as_bytes()].concat()
 }
 
 /// Notes the version that every job's entry has by now.

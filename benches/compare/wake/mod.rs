@@ -1,18 +1,16 @@
 //! Ten thousand clients wait for one value. How long after it is there has the last one it, and how long does a client
 //! that has nothing to do with them wait meanwhile for a PING?
 
-mod pings;
 pub mod waiters;
 
 use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
-use pings::{Ping, Pings};
-
 use crate::client::Client;
 use crate::load::{Load, Way};
 use crate::measure::Spread;
+use crate::pings::{Ping, Pings};
 use crate::processes::{Priority, Processes, now_ns};
 use crate::table;
 

@@ -49,8 +49,16 @@ impl Pings {
 impl Ping {
     /// How long the slowest took of those that were under way at some time between the two instants, in milliseconds.
     pub fn slowest_ms(pings: &[Ping], from_ns: u64, to_ns: u64) -> f64 {
+        Ping::slowest_but_ms(pings, from_ns, to_ns, 0.0)
+    }
+
+    /// The same, where this share of them may be slower.
+    pub fn slowest_but_ms(pings: &[Ping], from_ns: u64, to_ns: u64, share: f64) -> f64 {
         let meanwhile = pings.iter().filter(|ping| ping.sent_ns <= to_ns && ping.answered_ns >= from_ns);
-        let took = meanwhile.map(|ping| ping.answered_ns.saturating_sub(ping.sent_ns));
-        took.max().unwrap_or_default() as f64 / 1e6
+        let mut took: Vec<u64> =
+            meanwhile.map(|ping| ping.answered_ns.saturating_sub(ping.sent_ns)).collect();
+        took.sort_unstable_by(|one, other| other.cmp(one));
+        let slower = (took.len() as f64 * share) as usize;
+        took.get(slower).copied().unwrap_or_default() as f64 / 1e6
     }
 }

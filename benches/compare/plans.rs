@@ -1,0 +1,114 @@
+//! A plan of ten thousand jobs, looked up and invalidated as a whole, beside what core does with as many keys.
+
+use std::error::Error;
+
+use crate::client::{Batch, Client, bulk};
+use crate::contest::{self, Contender, Cost};
+use crate::jobs::{Job, OPERATION, RESULT_BYTES};
+use crate::reply::Reply;
+use crate::warm;
+use crate::workloads::{self, NAMESPACE};
+
+/// Jobs of the plan: the most that are allowed unless the server is set otherwise.
+const JOBS: usize = 10_000;
+
+/// The length of each job's params, in bytes.
+const PARAMS_BYTES: usize = 150;
+
+/// How much a plan may cost the server, as a ratio to the commands of core.
+const MOST_OF_MGET: f64 = 1.5;
+const MOST_OF_UNLINK: f64 = 1.0;
+
+/// Measures, and prints what came of it.
+pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
+    let mut jobs: Vec<Job> = (0..JOBS).map(|number| Job::new(number, PARAMS_BYTES)).collect();
+    client.exchange(&warm::entries(&jobs))?;
+    client.exchange(&plain(&jobs))?;
+    workloads::note_versions(client, &mut jobs)?;
+    println!(
+        "\nplans of {JOBS} jobs, params of {PARAMS_BYTES} bytes, results of {RESULT_BYTES}; {rounds} rounds"
+    );
+
+    let lookups = [
+        Contender { name: "MGET of plain keys", before: vec![], work: vec![mget(&jobs)] },
+        Contender { name: "CACHE.PLAN, all hits", before: vec![], work: vec![lookup(&jobs)] },
+    ];
+    let lookups = contest::run(client, &lookups, rounds)?;
+    contest::print(&lookups);
+    lookups[1].print_bar(Cost::cpu_ms, "CPU", MOST_OF_MGET, &lookups[0]);
+
+    let entries = entry_keys(client, &jobs)?;
+    let plain_keys = jobs.iter().map(|job| job.plain_key.clone()).collect::<Vec<_>>();
+    let again = || vec![warm::entries(&jobs)];
+    let removals = [
+        Contender { name: "UNLINK of its entries' keys", before: again(), work: vec![unlink(&entries)] },
+        Contender { name: "CACHE.INVALIDATE PLAN", before: again(), work: vec![invalidate(&jobs)] },
+        Contender {
+            name: "UNLINK of plain keys",
+            before: vec![plain(&jobs)],
+            work: vec![unlink(&plain_keys)],
+        },
+    ];
+    let removals = contest::run(client, &removals, rounds)?;
+    contest::print(&removals);
+    removals[1].print_bar(Cost::cpu_ms, "CPU", MOST_OF_UNLINK, &removals[0]);
+    Ok(())
+}
+
+/// The plan as clients write it.
+fn text(jobs: &[Job]) -> String {
+    let jobs: Vec<String> = jobs
+        .iter()
+        .enumerate()
+        .map(|(id, job)| format!(r#"{{"id":{id},"operation":"{OPERATION}","params":{}}}"#, job.params))
+        .collect();
+    format!(r#"{{"jobs":[{}]}}"#, jobs.join(","))
+}
+
+fn lookup(jobs: &[Job]) -> Batch {
+    let hits = jobs.iter().map(workloads::hit);
+    one(&["CACHE.PLAN", NAMESPACE, &text(jobs)], &array(hits))
+}
+
+fn invalidate(jobs: &[Job]) -> Batch {
+    one(&["CACHE.INVALIDATE", "PLAN", NAMESPACE, &text(jobs)], format!(":{}\r\n", jobs.len()).as_bytes())
+}
+
+fn mget(jobs: &[Job]) -> Batch {
+    let keys = jobs.iter().map(|job| job.plain_key.as_str());
+    let found = jobs.iter().map(|job| bulk(job.result.as_bytes()));
+    one(&["MGET"].into_iter().chain(keys).collect::<Vec<_>>(), &array(found))
+}
+
+/// Stores the same results as plain strings.
+fn plain(jobs: &[Job]) -> Batch {
+    let pairs = jobs.iter().flat_map(|job| [job.plain_key.as_str(), &job.result]);
+    one(&["MSET"].into_iter().chain(pairs).collect::<Vec<_>>(), workloads::OK)
+}
+
+fn unlink(keys: &[String]) -> Batch {
+    let words: Vec<&str> = ["UNLINK"].into_iter().chain(keys.iter().map(String::as_str)).collect();
+    one(&words, format!(":{}\r\n", keys.len()).as_bytes())
+}
+
+/// The keys that the module keeps the jobs' entries at.
+fn entry_keys(client: &mut Client, jobs: &[Job]) -> Result<Vec<String>, Box<dyn Error>> {
+    let key = |job: &Job| match client.ask(&["CACHE.RESULT", "KEY", NAMESPACE, OPERATION, &job.params])? {
+        Reply::Bulk(Some(key)) => Ok(String::from_utf8(key)?),
+        other => Err(format!("KEY answered {other:?}").into()),
+    };
+    jobs.iter().map(key).collect()
+}
+
+/// A batch of one command.
+fn one(command: &[&str], reply: &[u8]) -> Batch {
+    let mut batch = Batch::new();
+    batch.push(&command.iter().map(|word| word.as_bytes()).collect::<Vec<_>>(), reply);
+    batch
+}
+
+/// Replies, as one array of them.
+fn array(replies: impl ExactSizeIterator<Item = Vec<u8>>) -> Vec<u8> {
+    let length = format!("*{}\r\n", replies.len()).into_bytes();
+    [length].into_iter().chain(replies).flatten().collect()
+}
