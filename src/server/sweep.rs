@@ -36,8 +36,8 @@ const POSTPONED_MS: u64 = 250;
 struct Sweeping {
     sweep: RefCell<Sweep>,
     cursor: RefCell<Option<Cursor>>,
-    /// Keys that were looked at since the turn of the current database began.
-    looked_at: Cell<u64>,
+    /// Keys that were looked at, and are still there, since the turn of the current database began.
+    kept: Cell<u64>,
     swept: Cell<u64>,
     timer_is_set: Cell<bool>,
 }
@@ -46,7 +46,7 @@ thread_local! {
     static SWEEPING: Sweeping = Sweeping {
         sweep: RefCell::default(),
         cursor: RefCell::default(),
-        looked_at: Cell::new(0),
+        kept: Cell::new(0),
         swept: Cell::new(0),
         timer_is_set: Cell::new(false),
     };
@@ -64,6 +64,7 @@ pub fn swap(one: i32, other: i32) {
         sweeping.sweep.borrow_mut().swap(one, other);
         let cursor = sweeping.cursor.borrow_mut().take();
         drop(cursor);
+        sweeping.kept.set(0);
     });
 }
 
@@ -74,11 +75,11 @@ pub fn swept() -> u64 {
 
 /// Keys that are still to be looked at, roughly.
 pub fn pending(context: Context<'_>) -> u64 {
-    let (databases, looked_at) = SWEEPING
-        .with(|sweeping| (sweeping.sweep.borrow().databases().collect::<Vec<_>>(), sweeping.looked_at.get()));
+    let (databases, kept) = SWEEPING
+        .with(|sweeping| (sweeping.sweep.borrow().databases().collect::<Vec<_>>(), sweeping.kept.get()));
     let keys =
         databases.into_iter().map(|database| if context.select(database) { context.keys() } else { 0 });
-    keys.sum::<u64>().saturating_sub(looked_at)
+    keys.sum::<u64>().saturating_sub(kept)
 }
 
 /// Goes on where there is something to do: after a change of role, too.
@@ -132,7 +133,7 @@ fn slice(context: Context<'_>) -> Option<u64> {
     let mut cursor = match taken {
         Some(cursor) => cursor,
         None => {
-            SWEEPING.with(|sweeping| sweeping.looked_at.set(0));
+            SWEEPING.with(|sweeping| sweeping.kept.set(0));
             Cursor::new()?
         }
     };
@@ -151,17 +152,19 @@ fn slice(context: Context<'_>) -> Option<u64> {
     }
     if orphans && context.is_moving_slots() {
         // Their namespace may be on its way. The same keys are met again: this turn begins anew.
-        SWEEPING.with(|sweeping| sweeping.looked_at.set(0));
+        SWEEPING.with(|sweeping| sweeping.kept.set(0));
         return Some(POSTPONED_MS);
     }
     let found = dead.len();
-    remove(context, &dead);
+    let removed = remove(context, &dead);
+    let kept = (looked_at as u64).saturating_sub(removed);
     SWEEPING.with(|sweeping| {
-        sweeping.looked_at.set(sweeping.looked_at.get().saturating_add(looked_at as u64));
+        sweeping.kept.set(sweeping.kept.get().saturating_add(kept));
         if more {
             *sweeping.cursor.borrow_mut() = Some(cursor);
         } else {
             sweeping.sweep.borrow_mut().finish();
+            sweeping.kept.set(0);
         }
     });
     Some(rest_us(worked_us(), looked_at, found).div_ceil(1000))
@@ -200,10 +203,12 @@ fn fate(context: Context<'_>, name: BorrowedString<'_>, met: &Met) -> Fate {
     }
 }
 
-fn remove(context: Context<'_>, dead: &[OwnedString]) {
+/// Removes them; how many of them were there.
+fn remove(context: Context<'_>, dead: &[OwnedString]) -> u64 {
     if dead.is_empty() {
-        return;
+        return 0;
     }
     let removed = context.unlink(dead);
     SWEEPING.with(|sweeping| sweeping.swept.set(sweeping.swept.get().saturating_add(removed)));
+    removed
 }

@@ -98,6 +98,28 @@ fn what_is_written_again_before_its_turn_lives() {
 }
 
 #[test]
+fn what_is_pending_is_never_less_than_what_is_dead() {
+    let server = Server::start();
+    let mut client = server.client();
+    fill(&mut client, "ns", 20_000);
+    call!(client, "CACHE.INVALIDATE", "TAG", "ns", "t");
+    let mut seen_half_way = false;
+    wait_until("the dead are freed", || {
+        // In one transaction: the sweep goes on between commands.
+        call!(client, "MULTI");
+        call!(client, "DBSIZE");
+        call!(client, "INFO", "cache");
+        let now = call!(client, "EXEC");
+        let (dead, info) = (now.array()[0].int() - 1, now.array()[1].text());
+        let pending = info.lines().find_map(|line| line.strip_prefix("cache_sweep_pending:")).unwrap();
+        assert!(pending.parse::<i64>().unwrap() >= dead, "{dead} dead, {pending} pending");
+        seen_half_way |= (1..20_000).contains(&dead);
+        dead == 0
+    });
+    assert!(seen_half_way);
+}
+
+#[test]
 fn memory_comes_back() {
     let server = Server::start();
     let mut client = server.client();
