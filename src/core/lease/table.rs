@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
-use super::super::epochs::Scope;
 use super::super::instant::Instant;
 use super::super::token::{GrantId, Token};
 use super::answers::Answers;
@@ -368,18 +367,6 @@ impl Leases {
         self.unlease(id);
         self.call(id);
         self.tidy(id);
-    }
-
-    /// So much of a namespace was invalidated at once: of its leases those go that are known to be concerned. Tags
-    /// that a result brings are known when it comes.
-    pub fn revoke_scope(&mut self, database: i32, namespace: &str, scope: &Scope<'_>) {
-        if *scope == Scope::All {
-            self.drop_namespace(database, namespace);
-            return;
-        }
-        let mut flights = self.index.of_namespace(database, namespace);
-        flights.retain(|id| self.flights.get(id).is_some_and(|flight| flight.is_in(scope)));
-        flights.into_iter().for_each(|id| self.revoke_in(id));
     }
 
     /// The role of this server changed: all is forgotten. Whoever waits is told by core; tokens become those of a
