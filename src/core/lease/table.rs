@@ -399,9 +399,10 @@ impl Leases {
         Some(Lapse { place, had_progress })
     }
 
-    /// How long until the next deadline, in milliseconds; none where there is none.
-    pub fn due_in_ms(&mut self, now: Instant) -> Option<u64> {
-        let steady = self.steady(now);
+    /// How long until the next deadline, in milliseconds; none where there is none. Timers are set by the time of day, while
+    /// a command goes by the time at its beginning.
+    pub fn due_in_ms(&self, now: Instant) -> Option<u64> {
+        let steady = self.steady.would_be(now);
         self.deadlines.first().map(|(deadline, _)| deadline.saturating_sub(steady))
     }
 }
