@@ -71,6 +71,8 @@ fn what_is_not_json_or_has_not_the_shape() {
     for bad in [
         "7",
         "{}",
+        r#"["op",1,null]"#,
+        r#"["op",1,null,[]]"#,
         r#"{"params":1}"#,
         r#"{"operation":"op"}"#,
         r#"{"operation":null,"params":1}"#,
