@@ -11,6 +11,7 @@ use super::table::{Argument, Command, Flag, KeyUse, Kind};
 use super::write_options::{EXPIRY, GRACE, SINCE, TAGS, since, write};
 use crate::core::limits::{Limits, MAX_INTEGER, maxima};
 use crate::core::name::NamespaceName;
+use crate::core::object::Object;
 use crate::core::refusal::{Code, Refusal};
 use crate::core::set::{Condition, Expiry, Write};
 use crate::core::stamp::Stamp;
@@ -196,10 +197,11 @@ fn json_rows(array: &[u8]) -> Result<Vec<JsonRow<'_>>, Refusal> {
     check_count(rows.len())?;
     let mut read = Vec::with_capacity(rows.len());
     for (index, row) in rows.into_iter().enumerate() {
-        read.push(serde_json::from_str(row.get()).map_err(|fault| {
+        let Object(row) = serde_json::from_str(row.get()).map_err(|fault| {
             let accepted = "an object with operation, params and result is accepted";
             of_row(index, Refusal::syntax(format!("{accepted} ({fault})")))
-        })?);
+        })?;
+        read.push(row);
     }
     Ok(read)
 }

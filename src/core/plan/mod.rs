@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::limits::Limits;
 use super::name::OperationName;
+use super::object::Object;
 use super::refusal::{Code, Refusal, quoted};
 use graph::Graph;
 
@@ -45,7 +46,7 @@ enum Id<'a> {
 #[derive(Deserialize)]
 struct Root<'a> {
     #[serde(borrow)]
-    jobs: Vec<Job<'a>>,
+    jobs: Vec<Object<Job<'a>>>,
 }
 
 impl<'a> Plan<'a> {
@@ -59,11 +60,12 @@ impl<'a> Plan<'a> {
         limits.check_plan(text)?;
         let text = std::str::from_utf8(text).map_err(|_| bad_plan("is not UTF-8"))?;
         let is_bare = text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('[');
-        let jobs: Result<Vec<Job<'a>>, _> = match is_bare {
+        let jobs: Result<Vec<Object<Job<'a>>>, _> = match is_bare {
             true => serde_json::from_str(text),
             false => serde_json::from_str(text).map(|Root { jobs }| jobs),
         };
         let jobs = jobs.map_err(|fault| bad_plan(&format!("is not one: {fault}")))?;
+        let jobs: Vec<Job<'a>> = jobs.into_iter().map(|Object(job)| job).collect();
         limits.check_jobs(jobs.len())?;
         for (index, job) in jobs.iter().enumerate() {
             limits.check_params(job.params().as_bytes())?;

@@ -1,6 +1,6 @@
 //! `CACHE.PLAN`
 
-use super::fetch::{Fetching, Prepared};
+use super::fetch::Fetching;
 use super::{Call, Handler};
 use crate::core::fetch::Ask;
 use crate::core::plan::{Job, of_job};
@@ -37,7 +37,8 @@ impl Handler for Plan {
             .enumerate()
             .map(|(index, fetch)| fetch.prepare().map_err(|refusal| told_of_job(index, refusal)));
         let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
-        call.limits.check_plan_reply(prepared.iter().map(Prepared::bytes).sum())?;
+        let bytes = fetches.iter().zip(&prepared).map(|(fetch, prepared)| fetch.bytes(prepared));
+        call.limits.check_plan_reply(bytes.sum())?;
         call.context.reply_array(prepared.len());
         fetches.iter().zip(prepared).for_each(|(fetch, prepared)| fetch.answer(prepared));
         Ok(())
