@@ -1,9 +1,8 @@
 //! `CACHE.INVALIDATE PLAN`, and the same as `CACHE.INVALIDATE.PLAN`
 
-use std::collections::HashSet;
-
 use super::super::keyspace::{Found, Next, mutate};
-use super::plan::{entries, told_of_job};
+use super::super::plans::told_of_job;
+use super::super::runtime;
 use super::{Call, Handler};
 use crate::core::invalidate::{Decision, decide};
 use crate::core::limits::MAX_INTEGER;
@@ -20,16 +19,14 @@ impl<const IS_DOTTED: bool> Handler for InvalidatePlan<IS_DOTTED> {
     const COMMAND: Command = if IS_DOTTED { DOTTED } else { COMMAND };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let Request { plan, jobs, soft, .. } = Request::parse(call.arguments, &call.limits)?;
-        let entries = entries(call, &plan.jobs)?;
-        let namespace = call.share_namespace()?;
-        let mut found: Vec<Found<'_>> = Vec::with_capacity(jobs.len());
-        let mut seen = HashSet::with_capacity(jobs.len());
-        for (index, entry) in jobs.iter().filter_map(|&index| Some((index, entries.get(index)?))) {
-            let one = call.look_beside(&namespace, entry).map_err(|refusal| told_of_job(index, refusal))?;
-            if seen.insert((one.address.operation, one.address.fingerprint)) {
-                found.push(one);
-            }
+        let Request { namespace, text, from, soft } = Request::parse(call.arguments)?;
+        let resolved = runtime::with(|runtime| runtime.resolve_plan(namespace, text))?;
+        let plan = resolved.of(namespace, text)?;
+        let shared = call.share_namespace()?;
+        let indexes = plan.distinct(from)?;
+        let mut found: Vec<Found<'_>> = Vec::with_capacity(indexes.len());
+        for (index, job) in indexes.iter().filter_map(|&index| Some((index, plan.job(index)?))) {
+            found.push(call.look_for(shared, &job).map_err(|refusal| told_of_job(index, refusal))?);
         }
         let Some(first) = found.first() else {
             call.reply(&Reply::Integer(0));
@@ -49,7 +46,7 @@ impl<const IS_DOTTED: bool> Handler for InvalidatePlan<IS_DOTTED> {
             let keys = found.iter().map(|found| found.address.key().as_bytes().to_vec().into()).collect();
             Effect::Remove { incarnation: next.incarnation, version: next.version, keys }
         };
-        drop((found, namespace));
+        drop(found);
         mutate(call.context, call.namespace()?, &effect)?;
         call.reply(&Reply::number(was_there as u64));
         Ok(())
