@@ -143,8 +143,12 @@ impl<'p> Planned<'p> {
         Ok(Cow::Owned(jobs))
     }
 
-    /// The job of an index.
-    pub fn job(&self, index: usize) -> Option<PlannedJob<'p>> {
+    /// The jobs of these indexes, with them.
+    pub fn pick(&self, indexes: &[usize]) -> impl Iterator<Item = (usize, PlannedJob<'p>)> {
+        indexes.iter().filter_map(|&index| Some((index, self.job(index)?)))
+    }
+
+    fn job(&self, index: usize) -> Option<PlannedJob<'p>> {
         let job = self.resolved.plan.jobs.get(index)?;
         let (fingerprint, key) = self.resolved.entries.get(index)?;
         let policy = self.resolved.policies.get(job.operation as usize)?;

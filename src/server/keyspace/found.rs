@@ -49,6 +49,21 @@ impl<'a> Shared<'a> {
         }
         Ok(Shared(found))
     }
+
+    /// What the next mutation would get.
+    pub fn next(self, context: Context<'_>) -> Result<Next, Refusal> {
+        Next::after(self.0.get(), context)
+    }
+
+    /// What it is that stands at an address.
+    pub fn state<'s>(
+        &'s self,
+        address: &Address<'_>,
+        entry: Option<&'s StoredEntry>,
+        now: Instant,
+    ) -> State<'s> {
+        State::of(address, self.0.get(), entry.and_then(StoredEntry::stored), now)
+    }
 }
 
 /// Why a write has no effect.
@@ -131,8 +146,7 @@ impl<'a> Found<'a> {
 
     /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
     pub fn state(&self) -> State<'_> {
-        let stored = self.entry.get().and_then(StoredEntry::stored);
-        State::of(&self.address, self.namespace.0.get(), stored, self.now)
+        self.namespace.state(&self.address, self.entry.get(), self.now)
     }
 
     /// What invalidated the entry that is still kept here, as far as that is known.
@@ -155,7 +169,7 @@ impl<'a> Found<'a> {
 
     /// What the next mutation would get.
     pub fn next(&self, context: Context<'_>) -> Result<Next, Refusal> {
-        Next::after(self.namespace.0.get(), context)
+        self.namespace.next(context)
     }
 
     fn key(&self) -> Cow<'static, [u8]> {

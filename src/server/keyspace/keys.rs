@@ -11,7 +11,9 @@ use super::super::api::string::BorrowedString;
 use super::super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::super::runtime;
-use crate::core::namespace::Namespace;
+use super::found::Next;
+use crate::core::entry::Mark;
+use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::Incarnation;
 use crate::core::refusal::{Code, Refusal, quoted};
 use crate::protocol::apply::Placed;
@@ -133,6 +135,16 @@ impl<'a> NamespaceKey<'a> {
                 self.replace(namespace);
             }
         }
+    }
+
+    /// Records that entries with these marks, at least one, were invalidated: the first of them by `next`.
+    pub fn removed(&mut self, next: Next, marks: &[Mark], era: Option<Era>) {
+        let last = next.version.saturating_add(marks.len().saturating_sub(1) as u64);
+        self.change(next.incarnation, last, |namespace| {
+            for (version, mark) in (next.version..).zip(marks) {
+                namespace.invalidated(*mark, version, era);
+            }
+        });
     }
 
     pub fn replace(&mut self, namespace: Namespace) {
