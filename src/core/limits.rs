@@ -83,7 +83,12 @@ impl Default for Limits {
 impl Limits {
     /// Whether params of this many bytes may be parsed.
     pub fn check_params(&self, params: &[u8]) -> Result<(), Refusal> {
-        check_bytes("params", params.len(), self.params_max_bytes, "cache.params-max-bytes")
+        self.check_params_bytes(params.len())
+    }
+
+    /// The same, by their length.
+    pub fn check_params_bytes(&self, bytes: usize) -> Result<(), Refusal> {
+        check_bytes("params", bytes, self.params_max_bytes, "cache.params-max-bytes")
     }
 
     /// Whether a result of this many bytes may be stored.

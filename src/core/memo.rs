@@ -31,7 +31,18 @@ const RELUCTANCE: usize = 15;
 #[derive(Clone, Copy)]
 pub struct Secret(pub [u64; 4]);
 
-/// The keyed hash of a namespace, an operation and params, the params as they were spelled.
+impl Secret {
+    /// The keyed hash of two words, as if they were one.
+    pub fn spelling(&self, head: &[u8], tail: &[u8]) -> Spelling {
+        let mut hasher = HighwayHasher::new(Key(self.0));
+        hasher.append(head);
+        hasher.append(tail);
+        let [low, high] = hasher.finalize128();
+        Spelling(u128::from(high) << 64 | u128::from(low))
+    }
+}
+
+/// The keyed hash of what a client said, as it was spelled: a namespace, an operation and params.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Spelling(u128);
 
@@ -79,11 +90,7 @@ impl<T> Memo<T> {
         for part in [namespace.as_str(), " ", operation.as_str(), " "] {
             self.names.extend_from_slice(part.as_bytes());
         }
-        let mut hasher = HighwayHasher::new(Key(self.secret.0));
-        hasher.append(&self.names);
-        hasher.append(params);
-        let [low, high] = hasher.finalize128();
-        Spelling(u128::from(high) << 64 | u128::from(low))
+        self.secret.spelling(&self.names, params)
     }
 
     /// What a spelling led to, where that is remembered.

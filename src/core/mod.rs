@@ -5,7 +5,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
-//! | [`memo`] | spellings that need not be read again |
+//! | [`memo`], [`json`] | spellings that need not be read again, and reading what has a known shape |
 //! | [`name`], [`state`], [`stamp`] | names, keys, what is found at them, and since when |
 //! | [`entry`], [`origin`], [`namespace`], [`epochs`], [`recent`], [`codec`] | what is stored, and as which bytes |
 //! | [`policy`], [`mod@pointer`] | what the rules say of it, and what they look at |
@@ -28,6 +28,7 @@ pub mod fingerprint;
 pub mod follow;
 pub mod instant;
 pub mod invalidate;
+pub mod json;
 pub mod lease;
 pub mod lifetime;
 pub mod limits;

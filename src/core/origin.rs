@@ -189,6 +189,7 @@ impl Origins {
 
     /// So much of a life of a namespace was invalidated at once: what is stored of it already does not count any more,
     /// and what is stored from now on has origins of its own. A tag's entries count until they are freed.
+    #[allow(clippy::mutable_key_type)] // The names, which alone are compared, never change.
     pub fn invalidate(&mut self, namespace: &str, incarnation: Incarnation, scope: &Scope<'_>) {
         let Some(origins) = self.namespaces.get_mut(namespace) else { return };
         let is_of = |origin: &Arc<Origin>| match scope {

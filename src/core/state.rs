@@ -8,7 +8,7 @@ use super::namespace::Namespace;
 use super::origin::Origin;
 
 /// The address of one entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Address<'a> {
     pub namespace: NamespaceName<'a>,
     pub operation: OperationName<'a>,

@@ -34,7 +34,7 @@ pub const PARAMS: Argument = Argument {
 };
 
 /// The address as a client gives it; params are not parsed yet.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct EntryArguments<'a> {
     pub namespace: NamespaceName<'a>,
     pub operation: OperationName<'a>,
@@ -58,6 +58,12 @@ impl<'a> EntryArguments<'a> {
             operation: OperationName::parse(operation)?,
             params: Params::parse(params)?,
         })
+    }
+
+    /// What names an entry by params that are one JSON text.
+    #[inline]
+    pub fn of_json(namespace: NamespaceName<'a>, operation: OperationName<'a>, json: &'a [u8]) -> Self {
+        EntryArguments { namespace, operation, params: Params::Json(json) }
     }
 
     /// Reads the arguments of a command that has no others.

@@ -6,7 +6,6 @@ use super::options::Options;
 use super::table::{Argument, Command, Flag, KeyUse, Kind};
 use crate::core::limits::Limits;
 use crate::core::name::NamespaceName;
-use crate::core::plan::Plan;
 use crate::core::refusal::Refusal;
 
 /// As the table names it.
@@ -42,18 +41,19 @@ pub const COMMAND: Command = Command {
 #[derive(Debug)]
 pub struct Request<'a> {
     pub namespace: NamespaceName<'a>,
-    pub plan: Plan<'a>,
+    /// The plan, not read yet.
+    pub text: &'a [u8],
     pub length_ms: Option<u64>,
     pub holder: Option<&'a [u8]>,
 }
 
 impl<'a> Request<'a> {
-    /// Reads the arguments after the command's name.
+    /// Reads the arguments after the command's name, the plan's text excepted.
     pub fn parse(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<Self, Refusal> {
         let (&[namespace, text], rest) = arguments.split_first_chunk::<2>().ok_or_else(too_few)?;
         let namespace = NamespaceName::parse(namespace)?;
         let options = Options::parse(&COMMAND, rest)?;
         let (length_ms, holder) = (length_ms(&options, limits)?, holder(&options)?);
-        Ok(Request { namespace, plan: Plan::parse(text, limits)?, length_ms, holder })
+        Ok(Request { namespace, text, length_ms, holder })
     }
 }

@@ -9,6 +9,7 @@
 //! | [`registration`] | the command table as the server wants it |
 //! | [`info`] | the section `cache` of INFO |
 //! | [`config`], [`events`], [`runtime`] | configuration, what the server tells us, the state of this process |
+//! | [`plans`] | plans, and what their jobs lead to |
 //! | [`rules`] | the rules in files |
 //! | [`sweep`] | frees what was invalidated |
 //! | [`waiting`] | leases, clients that wait, and who wakes them |
@@ -30,6 +31,7 @@ mod info;
 mod keyspace;
 mod load;
 mod namespace_type;
+mod plans;
 mod registration;
 mod roster;
 mod rules;

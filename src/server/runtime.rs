@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::api::context::random_u64;
 use super::api::string::OwnedString;
+use super::plans::ResolvedPlan;
 use super::roster::Roster;
 use super::waiting;
 use crate::core::fingerprint::{Fingerprint, Fingerprinter};
@@ -15,6 +16,7 @@ use crate::core::memo::{Memo, Secret};
 use crate::core::name::{NamespaceName, OperationName};
 use crate::core::namespace::Era;
 use crate::core::origin::{Incarnation, Origin, Origins};
+use crate::core::plan::memo::PlanMemo;
 use crate::core::policy::Policy;
 use crate::core::policy::rules::Rules;
 use crate::core::refusal::Refusal;
@@ -28,6 +30,8 @@ pub struct Runtime {
     fingerprinter: RefCell<Fingerprinter>,
     /// None where it is switched off.
     memo: RefCell<Option<Memo<Resolved>>>,
+    /// None where that is.
+    plans: RefCell<Option<PlanMemo<Rc<ResolvedPlan>>>>,
     origins: RefCell<Origins>,
     era: Cell<Era>,
     rules: RefCell<Rules>,
@@ -98,9 +102,16 @@ impl Runtime {
         self.memo.borrow().is_some()
     }
 
-    /// Begins to remember spellings, with a secret of its own, or forgets them all.
+    /// Begins to remember spellings and plans, with secrets of their own, or forgets them all.
     pub fn set_memo(&self, on: bool) {
-        *self.memo.borrow_mut() = on.then(|| Memo::new(Secret(std::array::from_fn(|_| random_u64()))));
+        let secret = || Secret(std::array::from_fn(|_| random_u64()));
+        *self.memo.borrow_mut() = on.then(|| Memo::new(secret()));
+        *self.plans.borrow_mut() = on.then(|| PlanMemo::new(secret()));
+    }
+
+    /// Runs `body` with the memo of plans, where there is one.
+    pub fn with_plans<T>(&self, body: impl FnOnce(&mut PlanMemo<Rc<ResolvedPlan>>) -> T) -> Option<T> {
+        self.plans.borrow_mut().as_mut().map(body)
     }
 
     /// Canonical params for what a policy draws from them; none where the client named the entry by `fp:`.
@@ -140,12 +151,13 @@ impl Runtime {
         self.rules.borrow()
     }
 
-    /// Changes the rules; every policy is then resolved anew, and so is every spelling.
+    /// Changes the rules; every policy is then resolved anew, and so are every spelling and every plan.
     pub fn change_rules<T>(&self, change: impl FnOnce(&mut Rules) -> T) -> T {
         *self.policies.borrow_mut() = Policies::default();
         if let Some(memo) = self.memo.borrow_mut().as_mut() {
             memo.clear();
         }
+        self.with_plans(PlanMemo::clear);
         let changed = change(&mut self.rules.borrow_mut());
         waiting::reconsider();
         changed
@@ -153,7 +165,7 @@ impl Runtime {
 
     /// What holds for an operation in a namespace. Resolved once, and again when rules change, so that a lookup
     /// costs the same however many rules there are.
-    fn policy(&self, namespace: NamespaceName<'_>, operation: OperationName<'_>) -> Rc<Policy> {
+    pub fn policy(&self, namespace: NamespaceName<'_>, operation: OperationName<'_>) -> Rc<Policy> {
         let rules = self.rules.borrow();
         let mut policies = self.policies.borrow_mut();
         if rules.is_empty() {

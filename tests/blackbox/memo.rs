@@ -1,6 +1,6 @@
 //! The memo of spellings: nobody can tell that it is there, but by how soon the answer comes.
 
-use crate::harness::{Launch, Random, Server, ok, wait_for_replica_in_sync};
+use crate::harness::{Launch, Random, Server, Value, ok, wait_for_replica_in_sync};
 use crate::{args, cache, call};
 
 /// Params in several spellings, which the rules below hash in several ways; some are refused.
@@ -67,6 +67,85 @@ fn replies_are_the_same_without_it() {
         let shown = || command.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>();
         assert_eq!(with.call(&command), without.call(&command), "step {step}: {:?}", shown());
     }
+}
+
+/// Plans of some of the params above, with ids and without.
+fn any_plan(random: &mut Random) -> String {
+    let job = |index: usize, random: &mut Random| {
+        // What names a fingerprint is no JSON, and the last three are no params.
+        let accepted = if random.once_in(12) { (PARAMS.len(), 3) } else { (8, 2) };
+        let (params, operation) =
+            (random.pick(&PARAMS[..accepted.0]), random.pick(&OPERATIONS[..accepted.1]));
+        let on = if index > 0 && random.once_in(2) {
+            format!(r#","dependsOn":[{}]"#, index - 1)
+        } else {
+            String::new()
+        };
+        format!(r#"{{"id":{index},"operation":"{operation}","params":{params}{on}}}"#)
+    };
+    let jobs: Vec<String> = (0..1 + random.below(4)).map(|index| job(index, random)).collect();
+    format!("[{}]", jobs.join(","))
+}
+
+/// What can be compared between two servers: of a job its status and its value.
+fn comparable(reply: &Value) -> String {
+    match reply {
+        Value::Array(jobs) => {
+            jobs.iter().map(|job| format!("{:?} {:?}", job.array()[0], job.array()[1])).collect()
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn plans_are_answered_the_same_without_it() {
+    let (with, without) = (Server::start(), Launch::new().line("cache.memo no").start());
+    let (mut with, mut without) = (with.client(), without.client());
+    let mut random = Random::seeded(10);
+    let plans: Vec<String> = (0..40).map(|_| any_plan(&mut random)).collect();
+    for step in 0..10_000 {
+        if random.once_in(1000) {
+            let memo = *random.pick(&["yes", "no", "yes"]);
+            assert_eq!(call!(with, "CONFIG", "SET", "cache.memo", memo), ok());
+        }
+        let plan = random.pick(&plans);
+        let namespace = *random.pick(&NAMESPACES[..2]);
+        let command = match random.below(20) {
+            0..8 => args!["CACHE.PLAN", namespace, plan],
+            8..11 => args!["CACHE.INVALIDATE", "PLAN", namespace, plan],
+            11 => args!["CACHE.INVALIDATE", "PLAN", namespace, plan, "FROM", "1"],
+            12 => args!["CACHE.INVALIDATE", "PLAN", namespace, plan, "SOFT"],
+            13 => args!["CONFIG", "SET", "cache.plan-max-jobs", *random.pick(&["2", "10000", "10000"])],
+            _ => any_command(&mut random, step),
+        };
+        let (with, without) = (with.call(&command), without.call(&command));
+        let shown = || command.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>();
+        assert_eq!(comparable(&with), comparable(&without), "step {step}: {:?}", shown());
+    }
+}
+
+/// Plans that take more than the memo does.
+#[test]
+fn plans_take_no_more_than_they_may() {
+    let server = Server::start();
+    let mut client = server.client();
+    let mut used = || -> usize { client.info("memory", "used_memory").unwrap().parse().unwrap() };
+    let before = used();
+    let plan = |number: usize| {
+        let job = |n: usize| format!(r#"{{"operation":"op","params":[{number},{n}]}}"#);
+        format!("[{}]", (0..10_000).map(job).collect::<Vec<_>>().join(","))
+    };
+    let mut other = server.client();
+    for number in (0..15).chain([14, 14]) {
+        assert_eq!(call!(other, "CACHE.INVALIDATE", "PLAN", "ns", plan(number)), 0.into());
+    }
+    let taken = used() - before;
+    // The memo of spellings is full by now, too, and what the client sent may still be there.
+    assert!((8 << 20..40 << 20).contains(&taken), "it takes {taken} bytes");
+    assert_eq!(call!(other, "CONFIG", "SET", "cache.memo", "no"), ok());
+    drop(other);
+    let left = used().saturating_sub(before);
+    assert!(left < 4 << 20, "switched off it takes {left} bytes");
 }
 
 /// More spellings than it remembers.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::harness::{
-    AofBase, Launch, ReplicationStream, Server, assert_same_digests, digests, is_snapshot, nil, ok,
+    AofBase, Client, Launch, ReplicationStream, Server, assert_same_digests, digests, is_snapshot, nil, ok,
     wait_for_aof_rewrite,
 };
 use crate::{args, cache, call, load};
@@ -161,4 +161,25 @@ fn params_are_neither_stored_nor_sent() {
     assert!(!holds(server.log().as_bytes()));
     server.kill_and_restart();
     assert_eq!(cache!(server.client(), "GET", "ns", "op", params), "r".into());
+}
+
+/// Large changes are not put into words where there is neither a replica nor an append-only file to send them to.
+#[test]
+fn what_nobody_is_told_counts_towards_the_next_snapshot() {
+    let server = Server::start();
+    let mut client = server.client();
+    let changes = |client: &mut Client| -> u64 {
+        client.info("persistence", "rdb_changes_since_last_save").unwrap().parse().unwrap()
+    };
+    let rows = ["op", "1", "r", "op", "2", "r"];
+    let plan = r#"[{"operation":"op","params":1}]"#;
+    let (warm, invalidate) =
+        (args!["CACHE.WARM", "ns", "ENTRIES"], args!["CACHE.INVALIDATE", "PLAN", "ns", plan]);
+    let warm = [warm, rows.map(|word| word.as_bytes().to_vec()).to_vec()].concat();
+    let soft = [invalidate.clone(), args!["SOFT"]].concat();
+    for command in [warm, invalidate, soft] {
+        let before = changes(&mut client);
+        assert!(!client.call(&command).is_error(), "{command:?}");
+        assert!(changes(&mut client) > before, "{command:?}");
+    }
 }

@@ -43,13 +43,13 @@ pub enum Fault {
 
 impl Fault {
     /// The fault, at the byte `offset` of the text.
-    pub(super) fn at(self, offset: usize) -> BadJson {
+    pub(in crate::core) fn at(self, offset: usize) -> BadJson {
         BadJson { offset, what: self }
     }
 }
 
 /// What stands at `offset` of `input` is not what is expected there.
-pub(super) fn unexpected(input: &[u8], offset: usize, expected: &'static str) -> BadJson {
+pub(in crate::core) fn unexpected(input: &[u8], offset: usize, expected: &'static str) -> BadJson {
     match input.get(offset) {
         Some(&found) => Fault::Unexpected { found, expected }.at(offset),
         None => Fault::Ends { expected }.at(input.len()),

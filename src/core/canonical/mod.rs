@@ -18,7 +18,7 @@
 //! where their object ends (`members`), and then the tape is written out. Nothing recurses, every
 //! step is linear but for the sorting, and a warm [`Canonicalizer`] allocates nothing.
 
-mod fault;
+pub(in crate::core) mod fault;
 mod members;
 mod numbers;
 mod scan;

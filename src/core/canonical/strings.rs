@@ -5,7 +5,7 @@ use super::fault::{BadJson, Fault, unexpected};
 /// Reads the string whose opening quote is at `start`, if no escape stands in it, and returns the
 /// offset behind its closing quote. Such a string is canonical as it is.
 #[inline]
-pub(super) fn scan_plain(input: &[u8], start: usize) -> Option<usize> {
+pub(in crate::core) fn scan_plain(input: &[u8], start: usize) -> Option<usize> {
     let at = end_of_plain_run(input, start + 1);
     (input.get(at) == Some(&b'"')).then_some(at + 1)
 }
@@ -16,7 +16,7 @@ pub(super) fn scan_plain(input: &[u8], start: usize) -> Option<usize> {
 ///
 /// `input` must be UTF-8. Fails for a string without an end, a control character that is not
 /// escaped, an unknown escape and half of a surrogate pair.
-pub(super) fn scan(input: &[u8], start: usize, respelled: &mut Vec<u8>) -> Result<usize, BadJson> {
+pub(in crate::core) fn scan(input: &[u8], start: usize, respelled: &mut Vec<u8>) -> Result<usize, BadJson> {
     // What stands before this offset is already in `respelled`, once anything had to be respelled.
     let mut copied = start;
     let mut at = start + 1;
@@ -54,7 +54,12 @@ pub(super) fn scan(input: &[u8], start: usize, respelled: &mut Vec<u8>) -> Resul
 
 /// Appends to `plain` the characters of a string that was read before, its escapes resolved, without
 /// the quotes. `start` is the offset of the opening quote, `end` the one behind the closing quote.
-pub(super) fn decode(input: &[u8], start: usize, end: usize, plain: &mut Vec<u8>) -> Result<(), BadJson> {
+pub(in crate::core) fn decode(
+    input: &[u8],
+    start: usize,
+    end: usize,
+    plain: &mut Vec<u8>,
+) -> Result<(), BadJson> {
     let text = &input[..end - 1];
     let mut at = start + 1;
     while at < text.len() {

@@ -1,30 +1,36 @@
 //! Which jobs depend on which.
 
 /// A graph without circles.
-#[derive(Debug)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Graph {
-    /// Of each job, those that depend on it.
-    dependents: Vec<Vec<usize>>,
+    /// Of each job, where those that depend on it begin among `dependents`; empty where no job depends on any.
+    starts: Vec<u32>,
+    dependents: Vec<u32>,
+}
+
+/// That one job depends on another, by their indexes.
+#[derive(Debug, Clone, Copy)]
+pub struct Dependency {
+    pub job: u32,
+    pub on: u32,
 }
 
 impl Graph {
-    /// The graph of jobs of which each depends on others, given by their indexes; where it has a circle, the index of a job
-    /// in or behind it.
+    /// The graph of so many jobs; where it has a circle, the index of a job in or behind it.
     ///
     /// Kahn's algorithm (1962): what depends on nothing any more is taken out until nothing is left.
-    pub fn of(dependencies: &[Vec<usize>]) -> Result<Self, usize> {
-        let mut dependents = vec![Vec::new(); dependencies.len()];
-        for (index, on) in dependencies.iter().enumerate() {
-            for &other in on {
-                if let Some(dependents) = dependents.get_mut(other) {
-                    dependents.push(index);
-                }
-            }
+    pub fn of(jobs: usize, dependencies: &[Dependency]) -> Result<Self, usize> {
+        if dependencies.is_empty() {
+            return Ok(Graph::default());
         }
-        let mut open: Vec<usize> = dependencies.iter().map(Vec::len).collect();
-        let mut ready: Vec<usize> = (0..open.len()).filter(|&index| open.get(index) == Some(&0)).collect();
+        let graph = Graph::unchecked(jobs, dependencies);
+        let mut open = vec![0u32; jobs];
+        for dependency in dependencies {
+            count(&mut open, dependency.job);
+        }
+        let mut ready: Vec<usize> = (0..jobs).filter(|&index| open.get(index) == Some(&0)).collect();
         while let Some(index) = ready.pop() {
-            for &dependent in dependents.get(index).into_iter().flatten() {
+            for dependent in graph.dependents_of(index) {
                 if let Some(open) = open.get_mut(dependent) {
                     *open = open.saturating_sub(1);
                     if *open == 0 {
@@ -33,24 +39,65 @@ impl Graph {
                 }
             }
         }
-        match open.iter().position(|&open| open > 0) {
-            Some(index) => Err(index),
-            None => Ok(Graph { dependents }),
+        open.iter().position(|&open| open > 0).map_or(Ok(graph), Err)
+    }
+
+    /// Sorts the dependencies by what is depended on, by counting.
+    fn unchecked(jobs: usize, dependencies: &[Dependency]) -> Self {
+        let mut starts = vec![0u32; jobs.saturating_add(1)];
+        for dependency in dependencies {
+            count(&mut starts, dependency.on);
         }
+        // Where the dependents of each end; they are put in from the last to the first, which moves that to where they begin.
+        let mut end = 0u32;
+        for start in &mut starts {
+            end = end.saturating_add(*start);
+            *start = end;
+        }
+        let mut dependents = vec![0; dependencies.len()];
+        for &Dependency { job, on } in dependencies.iter().rev() {
+            if let Some(start) = starts.get_mut(on as usize) {
+                *start = start.saturating_sub(1);
+                if let Some(place) = dependents.get_mut(*start as usize) {
+                    *place = job;
+                }
+            }
+        }
+        Graph { starts, dependents }
+    }
+
+    fn dependents_of(&self, index: usize) -> impl Iterator<Item = usize> {
+        let bounds = self.starts.get(index).zip(self.starts.get(index.saturating_add(1)));
+        let dependents = bounds.and_then(|(&start, &end)| self.dependents.get(start as usize..end as usize));
+        dependents.into_iter().flatten().map(|&dependent| dependent as usize)
     }
 
     /// A job and all that depend on it, directly or not, in the order of their indexes.
     pub fn reached_from(&self, first: usize) -> Vec<usize> {
-        let mut reached = vec![false; self.dependents.len()];
+        if self.starts.is_empty() {
+            return vec![first];
+        }
+        let mut reached = vec![false; self.starts.len()];
         let mut next = vec![first];
         while let Some(index) = next.pop() {
             if let Some(reached) = reached.get_mut(index)
                 && !std::mem::replace(reached, true)
             {
-                next.extend(self.dependents.get(index).into_iter().flatten());
+                next.extend(self.dependents_of(index));
             }
         }
         reached.iter().enumerate().filter_map(|(index, &reached)| reached.then_some(index)).collect()
+    }
+
+    /// Bytes of memory beyond the value itself.
+    pub fn heap_bytes(&self) -> usize {
+        self.starts.capacity().saturating_add(self.dependents.capacity()).saturating_mul(size_of::<u32>())
+    }
+}
+
+fn count(counts: &mut [u32], index: u32) {
+    if let Some(count) = counts.get_mut(index as usize) {
+        *count = count.saturating_add(1);
     }
 }
 
@@ -63,17 +110,16 @@ mod tests {
         /// Against the plain definition: b depends on a where a chain of dependencies leads there.
         #[test]
         fn what_is_reached_is_what_depends(edges in proptest::collection::vec((0..8usize, 0..8usize), 0..16)) {
-            let mut dependencies = vec![Vec::new(); 8];
             let mut depends = [[false; 8]; 8];
             for &(index, on) in &edges {
-                dependencies[index].push(on);
                 depends[index][on] = true;
             }
             for (via, index, on) in (0..512).map(|n| (n / 64, n / 8 % 8, n % 8)) {
                 depends[index][on] |= depends[index][via] && depends[via][on];
             }
             let is_circular = (0..8).any(|index| depends[index][index]);
-            match Graph::of(&dependencies) {
+            let dependency = |&(job, on): &(usize, usize)| Dependency { job: job as u32, on: on as u32 };
+            match Graph::of(8, &edges.iter().map(dependency).collect::<Vec<_>>()) {
                 Err(_) => prop_assert!(is_circular),
                 Ok(graph) => {
                     prop_assert!(!is_circular);

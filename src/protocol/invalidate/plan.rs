@@ -5,9 +5,7 @@ use super::super::options::Options;
 use super::super::plan::PLAN;
 use super::super::table::{Argument, Command, Flag, KeyUse, Kind};
 use super::CONTAINER;
-use crate::core::limits::Limits;
 use crate::core::name::NamespaceName;
-use crate::core::plan::Plan;
 use crate::core::refusal::Refusal;
 
 /// The one that some clients cannot call in a cluster: they refuse names with two dots.
@@ -60,23 +58,19 @@ pub const COMMAND: Command = Command {
 #[derive(Debug)]
 pub struct Request<'a> {
     pub namespace: NamespaceName<'a>,
-    pub plan: Plan<'a>,
-    /// The indexes of the jobs that it is about.
-    pub jobs: Vec<usize>,
+    /// The plan, not read yet.
+    pub text: &'a [u8],
+    /// The id of the job from which on it is meant; none is all of it.
+    pub from: Option<&'a [u8]>,
     pub soft: bool,
 }
 
 impl<'a> Request<'a> {
-    /// Reads the arguments after the command's name.
-    pub fn parse(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<Self, Refusal> {
+    /// Reads the arguments after the command's name, the plan's text excepted.
+    pub fn parse(arguments: &'a [&'a [u8]]) -> Result<Self, Refusal> {
         let (&[namespace, text], rest) = arguments.split_first_chunk::<2>().ok_or_else(too_few)?;
         let namespace = NamespaceName::parse(namespace)?;
         let options = Options::parse(&COMMAND, rest)?;
-        let plan = Plan::parse(text, limits)?;
-        let jobs = match options.word("FROM") {
-            Some(id) => plan.from(id)?,
-            None => (0..plan.jobs.len()).collect(),
-        };
-        Ok(Request { namespace, plan, jobs, soft: options.flag("SOFT") })
+        Ok(Request { namespace, text, from: options.word("FROM"), soft: options.flag("SOFT") })
     }
 }

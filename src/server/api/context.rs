@@ -225,6 +225,19 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether anything that is replicated goes anywhere: to an append-only file, to replicas, or into the backlog for one
+    /// that comes back. True also where that is not known, as in a cluster, whose slots may be on their way elsewhere.
+    ///
+    /// To ask takes a few microseconds.
+    pub fn is_heard(self) -> bool {
+        let heard = raw::REDISMODULE_CTX_FLAGS_AOF | raw::REDISMODULE_CTX_FLAGS_CLUSTER;
+        let said = |field| self.info_field(c"replication", field);
+        self.has_flag(heard)
+            || [c"connected_slaves", c"repl_backlog_active"]
+                .iter()
+                .any(|field| said(field).as_deref() != Some("0"))
+    }
+
     /// Sends a command to replicas and the append-only file.
     pub fn replicate(self, command: &std::ffi::CStr, words: &[&[u8]]) {
         let words: Vec<OwnedString> = words.iter().map(|word| OwnedString::new(word)).collect();

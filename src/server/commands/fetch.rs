@@ -27,16 +27,12 @@ impl Handler for Fetch {
         let Request { entry, ask, length_ms, block_ms, holder } =
             Request::parse(call.arguments, &call.limits)?;
         let found = call.look(&entry)?;
-        // What is answered most often leaves nothing to decide.
-        if let State::Fresh(stored) = &found.visible()
-            && ask == Ask::default()
-            && found.policy.refresh_percent == 0
-        {
+        let fetch = Fetching { call, entry, found: &found, ask, length_ms, holder };
+        if let Some(stored) = fetch.plain_hit() {
             found.count_hit();
             call.context.reply_found(c"HIT", stored.entry.result, signed(stored.entry.version));
             return Ok(());
         }
-        let fetch = Fetching { call, entry: &entry, found: &found, ask, length_ms, holder };
         match fetch.prepare()? {
             Prepared::Compute(tags) => fetch.compute_or_wait(tags, block_ms),
             prepared => fetch.answer(prepared),
@@ -56,7 +52,7 @@ pub fn read_only() -> Refusal {
 /// A lookup of one entry that may lease it.
 pub struct Fetching<'f, 'a> {
     pub call: &'f Call<'a>,
-    pub entry: &'f EntryArguments<'a>,
+    pub entry: EntryArguments<'a>,
     pub found: &'f Found<'a>,
     pub ask: Ask,
     pub length_ms: Option<u64>,
@@ -81,6 +77,17 @@ pub enum Prepared<'f> {
 }
 
 impl<'f> Fetching<'f, '_> {
+    /// What is answered most often, and leaves nothing to decide.
+    #[inline]
+    pub fn plain_hit(&self) -> Option<Stored<'f>> {
+        match self.found.visible() {
+            State::Fresh(stored) if self.ask == Ask::default() && self.found.policy.refresh_percent == 0 => {
+                Some(stored)
+            }
+            _ => None,
+        }
+    }
+
     /// Looks at what is there; all that can be refused is refused here.
     pub fn prepare(&self) -> Result<Prepared<'f>, Refusal> {
         let is_replica = || self.call.context.is_replica();
@@ -90,7 +97,7 @@ impl<'f> Fetching<'f, '_> {
             _ if is_replica() => Err(read_only()),
             Offer::Failed { message, version } => Ok(Prepared::Failed { message, version }),
             Offer::Nothing if self.found.bypassed => Ok(Prepared::Bypass),
-            Offer::Nothing => self.call.bound_tags(self.entry, &self.found.policy).map(Prepared::Compute),
+            Offer::Nothing => self.call.bound_tags(&self.entry, &self.found.policy).map(Prepared::Compute),
         }
     }
 
@@ -99,7 +106,7 @@ impl<'f> Fetching<'f, '_> {
         match prepared {
             Prepared::Value { stored, due: false, .. } => stored.entry.result.len(),
             Prepared::Value { stored, due: true, .. } => {
-                let tags = self.call.bound_tags(self.entry, &self.found.policy).unwrap_or_default();
+                let tags = self.call.bound_tags(&self.entry, &self.found.policy).unwrap_or_default();
                 stored.entry.result.len().saturating_add(Token::tag_bytes(&tags))
             }
             Prepared::Failed { message, .. } => message.len(),
@@ -142,7 +149,7 @@ impl<'f> Fetching<'f, '_> {
         if self.call.context.is_replica() {
             return None;
         }
-        let tags = self.call.bound_tags(self.entry, &self.found.policy).ok()?;
+        let tags = self.call.bound_tags(&self.entry, &self.found.policy).ok()?;
         match self.desk() {
             Desk::Free => self.grant(tags),
             Desk::Mine(token) => Some(token),

@@ -23,6 +23,8 @@ mod renew;
 mod set;
 mod warm;
 
+use std::rc::Rc;
+
 use libc::c_int;
 use redis_module::raw;
 
@@ -30,6 +32,7 @@ use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::keyspace::{Found, Shared};
+use super::plans::PlannedJob;
 use super::runtime;
 use crate::core::instant::Instant;
 use crate::core::lifetime::Terms;
@@ -127,10 +130,19 @@ impl<'a> Call<'a> {
     }
 
     /// What stands at one of many addresses in a namespace.
-    fn look_beside(&self, namespace: &Shared<'a>, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
+    fn look_beside(&self, namespace: Shared<'a>, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
         let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
         let address = entry.address(resolved.fingerprint);
         Found::look_beside(self.context, namespace, (address, resolved), self.now)
+    }
+
+    /// What stands at the entry of a job, in a namespace.
+    fn look_for<'p>(&self, namespace: Shared<'p>, job: &PlannedJob<'p>) -> Result<Found<'p>, Refusal>
+    where
+        'a: 'p,
+    {
+        let at = (job.address, job.key.borrow());
+        Found::look_at(self.context, namespace, at, Rc::clone(job.policy), self.now)
     }
 
     /// What stands at the address that a client names.

@@ -1,11 +1,13 @@
 //! `CACHE.PLAN`
 
-use super::fetch::Fetching;
+use super::super::keyspace::Found;
+use super::super::plans::told_of_job;
+use super::super::runtime;
+use super::fetch::{Fetching, Prepared};
 use super::{Call, Handler};
-use crate::core::fetch::Ask;
-use crate::core::plan::{Job, of_job};
-use crate::core::refusal::{Code, Refusal};
-use crate::protocol::entry_arguments::EntryArguments;
+use crate::core::entry::Entry;
+use crate::core::fetch::{Ask, signed};
+use crate::core::refusal::Refusal;
 use crate::protocol::plan::{COMMAND, Request};
 use crate::protocol::table::Command;
 
@@ -15,51 +17,73 @@ impl Handler for Plan {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let Request { plan, length_ms, holder, .. } = Request::parse(call.arguments, &call.limits)?;
-        let entries = entries(call, &plan.jobs)?;
-        let found = entries
-            .iter()
-            .enumerate()
-            .map(|(index, entry)| call.look(entry).map_err(|refusal| told_of_job(index, refusal)));
-        let found = found.collect::<Result<Vec<_>, _>>()?;
-        let fetches = entries.iter().zip(&found).map(|(entry, found)| Fetching {
+        let Request { namespace, text, length_ms, holder } = Request::parse(call.arguments, &call.limits)?;
+        let resolved = runtime::with(|runtime| runtime.resolve_plan(namespace, text))?;
+        let plan = resolved.of(namespace, text)?;
+        let shared = call.share_namespace()?;
+        let mut found: Vec<Found<'_>> = Vec::with_capacity(plan.len());
+        for (index, job) in plan.jobs().enumerate() {
+            found.push(call.look_for(shared, &job).map_err(|refusal| told_of_job(index, refusal))?);
+        }
+        let fetches = plan.jobs().zip(&found).map(|(job, found)| Fetching {
             call,
-            entry,
+            entry: job.entry,
             found,
             ask: Ask::default(),
             length_ms,
             holder,
         });
-        let fetches: Vec<Fetching<'_, '_>> = fetches.collect();
         // Nothing is leased before nothing can be refused any more.
-        let prepared = fetches
-            .iter()
-            .enumerate()
-            .map(|(index, fetch)| fetch.prepare().map_err(|refusal| told_of_job(index, refusal)));
-        let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
-        let bytes = fetches.iter().zip(&prepared).map(|(fetch, prepared)| fetch.bytes(prepared));
-        call.limits.check_plan_reply(bytes.sum())?;
-        call.context.reply_array(prepared.len());
-        fetches.iter().zip(prepared).for_each(|(fetch, prepared)| fetch.answer(prepared));
+        let mut answers: Vec<Answer<'_, '_>> = Vec::with_capacity(plan.len());
+        for (index, fetch) in fetches.enumerate() {
+            answers.push(Answer::of(fetch).map_err(|refusal| told_of_job(index, refusal))?);
+        }
+        call.limits.check_plan_reply(answers.iter().map(Answer::bytes).sum())?;
+        call.context.reply_array(answers.len());
+        answers.into_iter().for_each(|answer| answer.give(call));
         Ok(())
     }
 }
 
-/// The entries of jobs.
-pub fn entries<'e>(call: &Call<'e>, jobs: &'e [Job<'e>]) -> Result<Vec<EntryArguments<'e>>, Refusal> {
-    let namespace = call.arguments.first().copied().unwrap_or_default();
-    let entry = |(index, job): (usize, &'e Job<'e>)| {
-        let operation = job.operation().map_err(|refusal| of_job(index, &refusal))?;
-        let words = [namespace, operation.as_str().as_bytes(), job.params().as_bytes()];
-        EntryArguments::of(words, &call.limits).map_err(|refusal| told_of_job(index, refusal))
-    };
-    jobs.iter().enumerate().map(entry).collect()
+/// What a job is answered.
+enum Answer<'f, 'p> {
+    /// What most are, and no larger than that needs.
+    Hit {
+        found: &'f Found<'p>,
+        result: &'f [u8],
+        version: u64,
+    },
+    Else(Box<(Fetching<'f, 'p>, Prepared<'f>)>),
 }
 
-/// What is wrong with a job; what has nothing to do with the plan stays what it is.
-pub fn told_of_job(index: usize, refusal: Refusal) -> Refusal {
-    match refusal.code {
-        Code::BadParams | Code::BadName => of_job(index, &refusal),
-        _ => refusal,
+impl<'f, 'p> Answer<'f, 'p> {
+    fn of(fetch: Fetching<'f, 'p>) -> Result<Self, Refusal> {
+        if let Some(stored) = fetch.plain_hit() {
+            let Entry { result, version, .. } = stored.entry;
+            return Ok(Answer::Hit { found: fetch.found, result, version });
+        }
+        let prepared = fetch.prepare()?;
+        Ok(Answer::Else(Box::new((fetch, prepared))))
+    }
+
+    /// Bytes of what it brings.
+    fn bytes(&self) -> usize {
+        match self {
+            Answer::Hit { result, .. } => result.len(),
+            Answer::Else(fetch) => fetch.0.bytes(&fetch.1),
+        }
+    }
+
+    fn give(self, call: &Call<'_>) {
+        match self {
+            Answer::Hit { found, result, version } => {
+                found.count_hit();
+                call.context.reply_found(c"HIT", result, signed(version));
+            }
+            Answer::Else(fetch) => {
+                let (fetch, prepared) = *fetch;
+                fetch.answer(prepared);
+            }
+        }
     }
 }

@@ -39,8 +39,7 @@ impl Handler for Warm {
             warming.decide(row).map_err(|refusal| of_row(index, refusal))?;
         }
         let (stored, skipped) = (warming.count, rows.len().saturating_sub(warming.count));
-        let Warming { effects, namespace, .. } = warming;
-        drop(namespace);
+        let Warming { effects, .. } = warming;
         if !effects.is_empty() {
             mutate(call.context, call.namespace()?, &Effect::Many(effects))?;
         }
@@ -65,7 +64,7 @@ struct Warming<'c, 'a> {
 
 impl<'a> Warming<'_, 'a> {
     fn decide(&mut self, row: &Row<'a>) -> Result<(), Refusal> {
-        let found = self.call.look_beside(&self.namespace, &row.entry)?;
+        let found = self.call.look_beside(self.namespace, &row.entry)?;
         if found.bypassed {
             return Ok(());
         }

@@ -6,8 +6,10 @@ use super::super::api::context::{Context, Source};
 use super::super::api::io::Io;
 use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
-use super::super::runtime;
+use super::super::{runtime, waiting};
+use super::found::Next;
 use super::keys::{EntryKey, NamespaceKey};
+use super::removal::Removal;
 use super::{events, told};
 use crate::core::entry::Mark;
 use crate::core::name::NamespaceName;
@@ -24,11 +26,61 @@ pub fn mutate(
     effect: &Effect<'_>,
 ) -> Result<(), Refusal> {
     carry_out(context, namespace, effect, Some(runtime::with(|runtime| runtime.era())))?;
+    replicate(context, namespace, effect);
+    Ok(())
+}
+
+/// Removes entries that were opened for it, and tells as [`mutate`] does. `marks` are theirs, in their order; there is at
+/// least one.
+pub fn remove(
+    context: Context<'_>,
+    namespace: BorrowedString<'_>,
+    removal: Removal<'_>,
+    next: Next,
+    marks: &[Mark],
+) -> Result<(), Refusal> {
+    let era = Some(runtime::with(|runtime| runtime.era()));
+    let mut key = NamespaceKey::open(context, namespace, Mode::Write)?;
+    let names = removal.carry_out();
+    key.removed(next, marks, era);
+    finish(context, namespace, key);
+    names.iter().for_each(|name| events::removed(context, *name));
+    let effect = || {
+        let Next { incarnation, version } = next;
+        Effect::Remove { incarnation, version, keys: names.iter().map(|name| name.bytes().into()).collect() }
+    };
+    // Mostly nobody waits for any of them.
+    if !waiting::is_idle() {
+        told::of(context.database(), namespace, &effect());
+    }
+    if context.is_heard() {
+        send(context, namespace, &effect());
+    } else {
+        count_change(context);
+    }
+    Ok(())
+}
+
+/// Tells the replicas and the append-only file.
+fn replicate(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
+    // To put many effects into words takes as long as to carry them out.
+    if matches!(effect, Effect::Many(_)) && !context.is_heard() {
+        count_change(context);
+    } else {
+        send(context, namespace, effect);
+    }
+}
+
+fn send(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
     let words = effect.words();
     let words: Vec<&[u8]> =
         std::iter::once(namespace.bytes()).chain(words.iter().map(|word| &word[..])).collect();
     context.replicate(c"CACHE.APPLY", &words);
-    Ok(())
+}
+
+/// Something has changed that nobody is told of; the server counts it towards its next snapshot.
+fn count_change(context: Context<'_>) {
+    context.replicate_verbatim();
 }
 
 /// Writes an effect to an append-only file that is being rewritten.
@@ -59,10 +111,7 @@ pub fn carry_out(
         Ok(())
     });
     if let Some(namespace) = namespace {
-        if let Some(stored) = namespace.stored() {
-            stored.meet(context.database(), name.bytes());
-        }
-        context.signal_modified(name);
+        finish(context, name, namespace);
     }
     // The namespace is closed by now: whoever is notified may do as they like.
     for effect in effects.iter().take(done) {
@@ -70,6 +119,14 @@ pub fn carry_out(
         told::of(context.database(), name, effect);
     }
     outcome
+}
+
+/// Closes a namespace that was changed, and says so.
+fn finish(context: Context<'_>, name: BorrowedString<'_>, namespace: NamespaceKey<'_>) {
+    if let Some(stored) = namespace.stored() {
+        stored.meet(context.database(), name.bytes());
+    }
+    context.signal_modified(name);
 }
 
 /// Where effects are carried out.
@@ -111,12 +168,7 @@ impl Place<'_> {
                 check_order(namespace, *incarnation, *version)?;
                 let marks = marks(name, keys)?;
                 keys.iter().try_for_each(|key| self.remove(key))?;
-                let last = version.saturating_add(marks.len().saturating_sub(1) as u64);
-                namespace.change(*incarnation, last, |namespace| {
-                    for (version, mark) in (*version..).zip(marks) {
-                        namespace.invalidated(mark, version, era);
-                    }
-                });
+                namespace.removed(Next { incarnation: *incarnation, version: *version }, &marks, era);
             }
             (Effect::Scope { incarnation, version, scope }, Some(namespace)) => {
                 check_order(namespace, *incarnation, *version)?;

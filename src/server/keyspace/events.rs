@@ -14,8 +14,10 @@ pub fn notify(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effe
     let of_entry = |event: &CStr, key: &[u8]| context.notify(event, OwnedString::new(key).borrow());
     match effect {
         Effect::Set(cause, placed) => of_entry(event_of(*cause), &placed.key),
-        Effect::Invalidate { key, .. } => of_entry(c"cache:invalidate", key),
-        Effect::Remove { keys, .. } => keys.iter().for_each(|key| of_entry(c"cache:invalidate", key)),
+        Effect::Invalidate { key, .. } => removed(context, OwnedString::new(key).borrow()),
+        Effect::Remove { keys, .. } => {
+            keys.iter().for_each(|key| removed(context, OwnedString::new(key).borrow()));
+        }
         Effect::Scope { scope, .. } => {
             let event = match scope {
                 Scope::Tags(_) => c"cache:invalidate-tag",
@@ -26,6 +28,11 @@ pub fn notify(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effe
         }
         Effect::Entry(_) | Effect::Namespace(_) | Effect::Many(_) => {}
     }
+}
+
+/// Tells that an entry was invalidated.
+pub fn removed(context: Context<'_>, key: BorrowedString<'_>) {
+    context.notify(c"cache:invalidate", key);
 }
 
 fn event_of(cause: Cause) -> &'static CStr {

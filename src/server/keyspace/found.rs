@@ -1,4 +1,4 @@
-//! What a command meets: a namespace and an entry, opened for reading.
+//! What a command meets: a namespace and an entry, looked up for reading.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::entry_type::StoredEntry;
 use super::super::runtime::{self, Resolved};
-use super::keys::{EntryKey, NamespaceKey};
+use super::keys::{FoundEntry, FoundNamespace, NamespaceKey};
 use crate::core::entry::Entry;
 use crate::core::fence::Ground;
 use crate::core::instant::Instant;
@@ -23,52 +23,47 @@ use crate::core::token::Token;
 use crate::protocol::apply::{Cause, Effect, Placed};
 use crate::protocol::reply::Reply;
 
-/// What a command meets at an address, opened for reading.
+/// What a command meets at an address.
 pub struct Found<'a> {
     pub address: Address<'a>,
     pub policy: Rc<Policy>,
     /// Whether the cache is switched off here, by its policy or altogether.
     pub bypassed: bool,
-    namespace: Opened<'a>,
-    entry: EntryKey<'a>,
+    namespace: Shared<'a>,
+    entry: FoundEntry<'a>,
     now: Instant,
 }
 
-/// A namespace that is open, for one entry or for many.
-enum Opened<'a> {
-    Alone(NamespaceKey<'a>),
-    Shared(Rc<NamespaceKey<'a>>),
-}
-
-impl Opened<'_> {
-    #[inline]
-    fn get(&self) -> Option<&Namespace> {
-        match self {
-            Opened::Alone(key) => key.get(),
-            Opened::Shared(key) => key.get(),
-        }
-    }
-}
-
-/// A namespace, opened once for many of its entries.
-#[derive(Clone)]
-pub struct Shared<'a>(Rc<NamespaceKey<'a>>);
+/// A namespace, looked up once for one or many of its entries.
+#[derive(Clone, Copy)]
+pub struct Shared<'a>(FoundNamespace<'a>);
 
 impl<'a> Shared<'a> {
-    /// Opens it; `WRONGTYPE` where something else stands at its key.
+    /// Looks it up; `WRONGTYPE` where something else stands at its key.
     pub fn open(context: Context<'a>, name: BorrowedString<'_>) -> Result<Self, Refusal> {
-        open_namespace(context, name).map(|key| Shared(Rc::new(key)))
+        let found = FoundNamespace::look(context, name, Mode::ReadUncounted)?;
+        if runtime::with(|runtime| runtime.eviction_by_use.get())
+            && let Some(stored) = found.stored()
+        {
+            stored.meet(context.database(), name.bytes());
+        }
+        Ok(Shared(found))
     }
-}
 
-fn open_namespace<'a>(context: Context<'a>, name: BorrowedString<'_>) -> Result<NamespaceKey<'a>, Refusal> {
-    let key = NamespaceKey::open(context, name, Mode::ReadUncounted)?;
-    if runtime::with(|runtime| runtime.eviction_by_use.get())
-        && let Some(stored) = key.stored()
-    {
-        stored.meet(context.database(), name.bytes());
+    /// What the next mutation would get.
+    pub fn next(self, context: Context<'_>) -> Result<Next, Refusal> {
+        Next::after(self.0.get(), context)
     }
-    Ok(key)
+
+    /// What it is that stands at an address.
+    pub fn state<'s>(
+        &'s self,
+        address: &Address<'_>,
+        entry: Option<&'s StoredEntry>,
+        now: Instant,
+    ) -> State<'s> {
+        State::of(address, self.0.get(), entry.and_then(StoredEntry::stored), now)
+    }
 }
 
 /// Why a write has no effect.
@@ -114,48 +109,50 @@ impl Next {
 }
 
 impl<'a> Found<'a> {
-    /// Opens namespace and entry; `WRONGTYPE` where something else stands at either key.
+    /// Looks up namespace and entry; `WRONGTYPE` where something else stands at either key.
     pub fn look(
         context: Context<'a>,
         namespace: BorrowedString<'_>,
         at: (Address<'a>, Resolved),
         now: Instant,
     ) -> Result<Self, Refusal> {
-        Self::look_in(context, Opened::Alone(open_namespace(context, namespace)?), at, now)
+        Self::look_beside(context, Shared::open(context, namespace)?, at, now)
     }
 
-    /// The same where the namespace is open already.
+    /// The same where the namespace was looked up already.
+    #[inline]
     pub fn look_beside(
         context: Context<'a>,
-        namespace: &Shared<'a>,
-        at: (Address<'a>, Resolved),
-        now: Instant,
-    ) -> Result<Self, Refusal> {
-        Self::look_in(context, Opened::Shared(Rc::clone(&namespace.0)), at, now)
-    }
-
-    #[inline]
-    fn look_in(
-        context: Context<'a>,
-        namespace: Opened<'a>,
+        namespace: Shared<'a>,
         (address, Resolved { key, policy, .. }): (Address<'a>, Resolved),
         now: Instant,
     ) -> Result<Self, Refusal> {
-        let entry = EntryKey::open(context, key.borrow(), Mode::Read)?;
+        Self::look_at(context, namespace, (address, key.borrow()), policy, now)
+    }
+
+    /// The same by the key of the entry.
+    #[inline]
+    pub fn look_at(
+        context: Context<'a>,
+        namespace: Shared<'a>,
+        (address, key): (Address<'a>, BorrowedString<'_>),
+        policy: Rc<Policy>,
+        now: Instant,
+    ) -> Result<Self, Refusal> {
+        let entry = FoundEntry::look(context, key)?;
         let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
         Ok(Found { address, policy, bypassed, namespace, entry, now })
     }
 
     /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
     pub fn state(&self) -> State<'_> {
-        let stored = self.entry.get().and_then(StoredEntry::stored);
-        State::of(&self.address, self.namespace.get(), stored, self.now)
+        self.namespace.state(&self.address, self.entry.get(), self.now)
     }
 
     /// What invalidated the entry that is still kept here, as far as that is known.
     pub fn why_invalidated(&self) -> Option<String> {
         let Stored { origin, entry, .. } = self.entry.get().and_then(StoredEntry::stored)?;
-        self.namespace.get()?.epochs().why(origin.operation(), &entry)
+        self.namespace.0.get()?.epochs().why(origin.operation(), &entry)
     }
 
     /// What is there for those who look for a result: nothing where the cache is bypassed.
@@ -172,7 +169,7 @@ impl<'a> Found<'a> {
 
     /// What the next mutation would get.
     pub fn next(&self, context: Context<'_>) -> Result<Next, Refusal> {
-        Next::after(self.namespace.get(), context)
+        self.namespace.next(context)
     }
 
     fn key(&self) -> Cow<'static, [u8]> {
@@ -182,7 +179,7 @@ impl<'a> Found<'a> {
     /// The clock of the namespace, for a token.
     pub fn since(&self) -> Stamp {
         let name = self.address.namespace;
-        self.namespace.get().map_or_else(
+        self.namespace.0.get().map_or_else(
             || Token::before_namespace(name),
             |namespace| Stamp::new(name, namespace.incarnation(), namespace.clock()),
         )
@@ -191,7 +188,7 @@ impl<'a> Found<'a> {
     /// Where a write would go.
     pub fn ground(&self) -> Ground<'_> {
         let stored = self.entry.get().and_then(StoredEntry::stored);
-        Ground { address: self.address, namespace: self.namespace.get(), stored }
+        Ground { address: self.address, namespace: self.namespace.0.get(), stored }
     }
 
     /// The stored form of an entry at this address, for an effect.

@@ -1,5 +1,6 @@
 //! Keys that hold a namespace, an entry, or nothing.
 
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use libc::c_void;
@@ -10,7 +11,9 @@ use super::super::api::string::BorrowedString;
 use super::super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::super::runtime;
-use crate::core::namespace::Namespace;
+use super::found::Next;
+use crate::core::entry::Mark;
+use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::Incarnation;
 use crate::core::refusal::{Code, Refusal, quoted};
 use crate::protocol::apply::Placed;
@@ -37,6 +40,60 @@ impl<'a> TypedKey<'a> {
             Content::Other => return Err(wrong_type(name, what)),
         };
         Ok(TypedKey { key, value })
+    }
+}
+
+/// A value of one of our types, or nothing, at a key that was opened for reading and is closed again.
+///
+/// A value stays where it is until somebody removes or replaces it. While these are held, nobody does: whoever changes
+/// something lets go of what it has found before, and to open another key lets none vanish but that one, where its time
+/// is over. The same key may be opened twice meanwhile, but only by a command, during which time stands still.
+#[derive(Clone, Copy)]
+struct Standing<'a> {
+    value: Option<NonNull<c_void>>,
+    found: PhantomData<&'a c_void>,
+}
+
+impl<'a> Standing<'a> {
+    fn of(key: TypedKey<'a>) -> Self {
+        Standing { value: key.value, found: PhantomData }
+    }
+}
+
+/// The namespace that was found at a key.
+#[derive(Clone, Copy)]
+pub struct FoundNamespace<'a>(Standing<'a>);
+
+impl<'a> FoundNamespace<'a> {
+    pub fn look(context: Context<'a>, name: BorrowedString<'_>, mode: Mode) -> Result<Self, Refusal> {
+        NamespaceKey::open(context, name, mode).map(|key| FoundNamespace(Standing::of(key.0)))
+    }
+
+    pub fn stored(&self) -> Option<&StoredNamespace> {
+        // SAFETY: a value of the namespace type, alive and unchanged as long as it is held: see `Standing`.
+        self.0.value.as_ref().map(|value| unsafe { StoredNamespace::from_value(value) })
+    }
+
+    pub fn get(&self) -> Option<&Namespace> {
+        self.stored().map(|stored| &stored.namespace)
+    }
+}
+
+/// The entry that was found at a key.
+#[derive(Clone, Copy)]
+pub struct FoundEntry<'a>(Standing<'a>);
+
+impl<'a> FoundEntry<'a> {
+    #[inline]
+    pub fn look(context: Context<'a>, name: BorrowedString<'_>) -> Result<Self, Refusal> {
+        EntryKey::open(context, name, Mode::Read).map(|key| FoundEntry(Standing::of(key.0)))
+    }
+
+    #[inline]
+    pub fn get(&self) -> Option<&StoredEntry> {
+        // SAFETY: a value of the entry type, alive and unchanged (but for its count of hits) as long as it is held: see
+        // `Standing`.
+        self.0.value.as_ref().map(|value| unsafe { StoredEntry::from_value(value) })
     }
 }
 
@@ -78,6 +135,16 @@ impl<'a> NamespaceKey<'a> {
                 self.replace(namespace);
             }
         }
+    }
+
+    /// Records that entries with these marks, at least one, were invalidated: the first of them by `next`.
+    pub fn removed(&mut self, next: Next, marks: &[Mark], era: Option<Era>) {
+        let last = next.version.saturating_add(marks.len().saturating_sub(1) as u64);
+        self.change(next.incarnation, last, |namespace| {
+            for (version, mark) in (next.version..).zip(marks) {
+                namespace.invalidated(*mark, version, era);
+            }
+        });
     }
 
     pub fn replace(&mut self, namespace: Namespace) {

@@ -61,6 +61,11 @@ pub fn next_ticket() -> Ticket {
     })
 }
 
+/// Whether nothing is leased, and nobody waits for anything.
+pub fn is_idle() -> bool {
+    with_leases(|leases| leases.is_empty()) && with_followers(|followers| followers.is_empty())
+}
+
 /// What can be seen of an entry has changed.
 pub fn changed(place: &Place<'_>) {
     if with_followers(|followers| followers.is_empty()) {
