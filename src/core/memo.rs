@@ -31,10 +31,20 @@ const RELUCTANCE: usize = 15;
 #[derive(Clone, Copy)]
 pub struct Secret(pub [u64; 4]);
 
-impl Secret {
+/// Hashes under a secret.
+pub struct Speller {
+    /// One that has read nothing yet: to copy it takes less than to make another from the secret.
+    blank: HighwayHasher,
+}
+
+impl Speller {
+    pub fn new(secret: Secret) -> Self {
+        Speller { blank: HighwayHasher::new(Key(secret.0)) }
+    }
+
     /// The keyed hash of two words, as if they were one.
     pub fn spelling(&self, head: &[u8], tail: &[u8]) -> Spelling {
-        let mut hasher = HighwayHasher::new(Key(self.0));
+        let mut hasher = self.blank.clone();
         hasher.append(head);
         hasher.append(tail);
         let [low, high] = hasher.finalize128();
@@ -51,7 +61,7 @@ pub struct Spelling(u128);
 /// Its memory is taken with the first that is remembered. A spelling belongs to one small set by its hash; where that is
 /// full it is turned away, or now and then takes the place of another. So both take the same time always.
 pub struct Memo<T> {
-    secret: Secret,
+    speller: Speller,
     sets: Vec<Set<T>>,
     /// The names that are hashed.
     names: Vec<u8>,
@@ -75,7 +85,7 @@ impl<T> Set<T> {
 impl<T> Memo<T> {
     /// One without any memory yet.
     pub fn new(secret: Secret) -> Self {
-        Memo { secret, sets: Vec::new(), names: Vec::new(), newcomers: 0 }
+        Memo { speller: Speller::new(secret), sets: Vec::new(), names: Vec::new(), newcomers: 0 }
     }
 
     /// The spelling of what a client named.
@@ -90,7 +100,7 @@ impl<T> Memo<T> {
         for part in [namespace.as_str(), " ", operation.as_str(), " "] {
             self.names.extend_from_slice(part.as_bytes());
         }
-        self.secret.spelling(&self.names, params)
+        self.speller.spelling(&self.names, params)
     }
 
     /// What a spelling led to, where that is remembered.

@@ -4,7 +4,7 @@
 //! primary, its replicas and a replayed file agree to the byte, whatever their clocks and configuration say.
 //! The primary itself carries out the very effect that it sends.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::sync::Arc;
 
 use super::entry_arguments::too_few;
@@ -160,13 +160,7 @@ impl<'a> Effect<'a> {
                 words
             }
             Effect::Scope { incarnation, version, scope } => scope_words(*incarnation, *version, scope),
-            Effect::Many(effects) => {
-                let mut count = Count::default();
-                effects.iter().for_each(|effect| effect.pack_into(&mut count));
-                let mut lists = Vec::with_capacity(count.0);
-                effects.iter().for_each(|effect| effect.pack_into(&mut lists));
-                vec![b"MANY"[..].into(), lists.into()]
-            }
+            Effect::Many(effects) => many(|| effects.iter()).into(),
         }
     }
 
@@ -241,6 +235,18 @@ impl<'a> Effect<'a> {
             ))),
         }
     }
+}
+
+/// The arguments of a list of effects. They are gone through twice, to take memory once.
+pub fn many<'e, I>(effects: impl Fn() -> I) -> [Cow<'static, [u8]>; 2]
+where
+    I: Iterator<Item: Borrow<Effect<'e>>>,
+{
+    let mut count = Count::default();
+    effects().for_each(|effect| effect.borrow().pack_into(&mut count));
+    let mut lists = Vec::with_capacity(count.0);
+    effects().for_each(|effect| effect.borrow().pack_into(&mut lists));
+    [b"MANY"[..].into(), lists.into()]
 }
 
 fn placed<'a>(key: &'a [u8], origin: &[u8], record: &'a [u8]) -> Result<Placed<'a>, Refusal> {

@@ -52,12 +52,19 @@ impl<'a> EntryArguments<'a> {
     /// Reads namespace, operation and params.
     #[inline]
     pub fn of([namespace, operation, params]: [&'a [u8]; 3], limits: &Limits) -> Result<Self, Refusal> {
+        Self::within(NamespaceName::parse(namespace)?, [operation, params], limits)
+    }
+
+    /// Reads operation and params.
+    #[inline]
+    pub fn within(
+        namespace: NamespaceName<'a>,
+        [operation, params]: [&'a [u8]; 2],
+        limits: &Limits,
+    ) -> Result<Self, Refusal> {
         limits.check_params(params)?;
-        Ok(EntryArguments {
-            namespace: NamespaceName::parse(namespace)?,
-            operation: OperationName::parse(operation)?,
-            params: Params::parse(params)?,
-        })
+        let operation = OperationName::parse(operation)?;
+        Ok(EntryArguments { namespace, operation, params: Params::parse(params)? })
     }
 
     /// What names an entry by params that are one JSON text.

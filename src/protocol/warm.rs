@@ -108,14 +108,17 @@ pub struct Words<'a> {
 
 #[derive(Debug)]
 enum Rows<'a> {
-    Entries(&'a [&'a [u8]]),
+    Entries(&'a [[&'a [u8]; 3]]),
     Json(Vec<JsonRow<'a>>),
 }
 
 /// What a client asks.
 #[derive(Debug)]
 pub struct Request<'a> {
-    pub rows: Vec<Row<'a>>,
+    namespace: NamespaceName<'a>,
+    rows: &'a Rows<'a>,
+    /// What the options say of all rows.
+    write: Write<'a>,
     pub since: Option<Stamp>,
 }
 
@@ -126,7 +129,7 @@ impl<'a> Words<'a> {
         let (options, rows) = Options::parse_until(&COMMAND, words, &["ENTRIES", "JSON"])?;
         let rows = match rows {
             [form, array] if form.eq_ignore_ascii_case(b"JSON") => Rows::Json(json_rows(array)?),
-            [form, words @ ..] if form.eq_ignore_ascii_case(b"ENTRIES") => Rows::Entries(words),
+            [form, words @ ..] if form.eq_ignore_ascii_case(b"ENTRIES") => Rows::Entries(triples(words)?),
             _ => return Err(Refusal::syntax("ENTRIES and rows, or JSON and an array, are needed")),
         };
         Ok(Words { namespace, options, rows })
@@ -134,44 +137,68 @@ impl<'a> Words<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads the words of a call; the tags of the options are written into `tag_block`.
+    /// Reads the options of a call; their tags are written into `tag_block`.
     pub fn parse(words: &'a Words<'a>, limits: &Limits, tag_block: &'a mut Vec<u8>) -> Result<Self, Refusal> {
         let Words { namespace, options, rows } = words;
-        let since = since(options, NamespaceName::parse(namespace)?)?;
+        let namespace = NamespaceName::parse(namespace)?;
+        let since = since(options, namespace)?;
         let condition = options.flag("NX").then_some(Condition::Absent);
         let write = Write { condition, ..write(options, limits, tag_block)? };
-        let rows = match rows {
-            Rows::Json(rows) => {
-                let row = |(index, row)| {
-                    json_row(namespace, row, &write, limits).map_err(|refusal| of_row(index, refusal))
-                };
-                rows.iter().enumerate().map(row).collect::<Result<_, _>>()?
-            }
-            Rows::Entries(words) => rows_of(namespace, words, &write, limits)?,
+        Ok(Request { namespace, rows, write, since })
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        match self.rows {
+            Rows::Entries(triples) => triples.len(),
+            Rows::Json(rows) => rows.len(),
+        }
+    }
+
+    /// Reads the row of an index; none behind the last. They are many, and each is needed once.
+    pub fn row(&self, index: usize, limits: &Limits) -> Option<Result<Row<'a>, Refusal>> {
+        Some(match self.rows {
+            Rows::Entries(triples) => self.row_of(triples.get(index)?, limits),
+            Rows::Json(rows) => self.row_of_json(rows.get(index)?, limits),
+        })
+    }
+
+    fn row_of(
+        &self,
+        &[operation, params, result]: &[&'a [u8]; 3],
+        limits: &Limits,
+    ) -> Result<Row<'a>, Refusal> {
+        limits.check_result(result)?;
+        let entry = EntryArguments::within(self.namespace, [operation, params], limits)?;
+        Ok(Row { entry, write: Write { result, ..self.write }, tags: &[] })
+    }
+
+    fn row_of_json(&self, row: &'a JsonRow<'a>, limits: &Limits) -> Result<Row<'a>, Refusal> {
+        let result = row.result.get().as_bytes();
+        limits.check_result(result)?;
+        row.check(limits)?;
+        let words = [row.operation.as_bytes(), row.params.get().as_bytes()];
+        let entry = EntryArguments::within(self.namespace, words, limits)?;
+        let write = Write {
+            result,
+            expiry: row.ttl_ms.map_or(self.write.expiry, Expiry::After),
+            grace_ms: row.grace_ms.or(self.write.grace_ms),
+            took_ms: row.took_ms,
+            weight: row.weight,
+            ..self.write
         };
-        Ok(Request { rows, since })
+        Ok(Row { entry, write, tags: &row.tags })
     }
 }
 
-fn rows_of<'a>(
-    namespace: &'a [u8],
-    words: &'a [&'a [u8]],
-    write: &Write<'a>,
-    limits: &Limits,
-) -> Result<Vec<Row<'a>>, Refusal> {
+/// The words of ENTRIES, row by row.
+fn triples<'a>(words: &'a [&'a [u8]]) -> Result<&'a [[&'a [u8]; 3]], Refusal> {
     let (triples, rest) = words.as_chunks::<3>();
     if triples.is_empty() || !rest.is_empty() {
         return Err(Refusal::syntax("ENTRIES takes an operation, params and a result for each row"));
     }
     check_count(triples.len())?;
-    let row = |(index, &[operation, params, result]): (usize, &[&'a [u8]; 3])| {
-        let checked = limits
-            .check_result(result)
-            .and_then(|()| EntryArguments::of([namespace, operation, params], limits));
-        let entry = checked.map_err(|refusal| of_row(index, refusal))?;
-        Ok(Row { entry, write: Write { result, ..*write }, tags: &[] })
-    };
-    triples.iter().enumerate().map(row).collect()
+    Ok(triples)
 }
 
 #[derive(Debug, Deserialize)]
@@ -206,41 +233,29 @@ fn json_rows(array: &[u8]) -> Result<Vec<JsonRow<'_>>, Refusal> {
     Ok(read)
 }
 
-fn json_row<'a>(
-    namespace: &'a [u8],
-    row: &'a JsonRow<'a>,
-    write: &Write<'a>,
-    limits: &Limits,
-) -> Result<Row<'a>, Refusal> {
-    let result = row.result.get().as_bytes();
-    limits.check_result(result)?;
-    for (name, number) in [("ttl_ms", row.ttl_ms), ("grace_ms", row.grace_ms)] {
-        if let Some(number) = number {
-            limits.check_duration(&format!("{name} {number}"), number)?;
+impl JsonRow<'_> {
+    /// Whether its members say something that can be.
+    fn check(&self, limits: &Limits) -> Result<(), Refusal> {
+        for (name, number) in [("ttl_ms", self.ttl_ms), ("grace_ms", self.grace_ms)] {
+            if let Some(number) = number {
+                limits.check_duration(&format!("{name} {number}"), number)?;
+            }
         }
-    }
-    if row.ttl_ms == Some(0) {
-        return Err(Refusal::syntax("ttl_ms 0 is not accepted: at least 1 is"));
-    }
-    for (name, number) in [("took_ms", row.took_ms), ("weight", row.weight)] {
-        if number.is_some_and(|number| number > MAX_INTEGER) {
-            return Err(Refusal::syntax(format!("{name} is too large: at most {MAX_INTEGER} is accepted")));
+        if self.ttl_ms == Some(0) {
+            return Err(Refusal::syntax("ttl_ms 0 is not accepted: at least 1 is"));
         }
+        for (name, number) in [("took_ms", self.took_ms), ("weight", self.weight)] {
+            if number.is_some_and(|number| number > MAX_INTEGER) {
+                return Err(Refusal::syntax(format!(
+                    "{name} is too large: at most {MAX_INTEGER} is accepted"
+                )));
+            }
+        }
+        if self.tags.len() > maxima::TAGS {
+            return Err(Refusal::new(Code::TooBig, format!("{} tags are too many", self.tags.len())));
+        }
+        Ok(())
     }
-    let entry =
-        EntryArguments::of([namespace, row.operation.as_bytes(), row.params.get().as_bytes()], limits)?;
-    let write = Write {
-        result,
-        expiry: row.ttl_ms.map_or(write.expiry, Expiry::After),
-        grace_ms: row.grace_ms.or(write.grace_ms),
-        took_ms: row.took_ms,
-        weight: row.weight,
-        ..*write
-    };
-    if row.tags.len() > maxima::TAGS {
-        return Err(Refusal::new(Code::TooBig, format!("{} tags are too many", row.tags.len())));
-    }
-    Ok(Row { entry, write, tags: &row.tags })
 }
 
 fn check_count(rows: usize) -> Result<(), Refusal> {

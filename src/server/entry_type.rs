@@ -17,6 +17,7 @@ use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::waiting::with_followers;
 use super::{runtime, waiting};
+use crate::core::codec::Sink;
 use crate::core::entry::Entry;
 use crate::core::origin::Origin;
 use crate::core::state::Stored;
@@ -36,6 +37,25 @@ struct Block {
     record: [u8; 0],
 }
 
+/// The rest of a block that is being written.
+struct Tail {
+    /// `left` bytes behind this are the sink's alone.
+    at: *mut u8,
+    left: usize,
+}
+
+impl Sink for Tail {
+    fn put(&mut self, bytes: &[u8]) {
+        let bytes = bytes.get(..self.left).unwrap_or(bytes);
+        // SAFETY: no more than `left` bytes, which are ours.
+        unsafe {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), self.at, bytes.len());
+            self.at = self.at.add(bytes.len());
+        }
+        self.left = self.left.saturating_sub(bytes.len());
+    }
+}
+
 /// An entry in memory: a thin pointer to its block, so that the server can hold it as a value.
 pub struct StoredEntry(NonNull<Block>);
 
@@ -51,6 +71,23 @@ impl StoredEntry {
             block.write(Block { origin, hits: Cell::new(0), length, record: [] });
             let tail = block.cast::<u8>().add(offset_of!(Block, record));
             ptr::copy_nonoverlapping(record.as_ptr(), tail.as_ptr(), record.len());
+            Some(StoredEntry(block))
+        }
+    }
+
+    /// Encodes an entry right where it will be stored; none where it is longer than any can be.
+    pub fn made(origin: Arc<Origin>, entry: &Entry<'_>) -> Option<Self> {
+        let length = u32::try_from(entry.encoded_len()).ok()?;
+        let layout = Self::layout(length);
+        // SAFETY: as in `new`; the sink writes to no more than the `length` bytes behind the head.
+        unsafe {
+            let Some(block) = NonNull::new(alloc(layout).cast::<Block>()) else { handle_alloc_error(layout) };
+            block.write(Block { origin, hits: Cell::new(0), length, record: [] });
+            let at = block.cast::<u8>().add(offset_of!(Block, record)).as_ptr();
+            let mut tail = Tail { at, left: length as usize };
+            entry.encode(&mut tail);
+            // An entry is as long as it was counted to be; were it shorter, its block would still have no byte unwritten.
+            ptr::write_bytes(tail.at, 0, tail.left);
             Some(StoredEntry(block))
         }
     }

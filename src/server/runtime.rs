@@ -90,7 +90,8 @@ impl Runtime {
         Resolved { fingerprint: address.fingerprint, key, policy }
     }
 
-    fn work_out(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
+    /// The same for arguments that are hardly met again: none of it is remembered.
+    pub fn work_out(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
         let policy = self.policy(entry.namespace, entry.operation);
         let fingerprint = entry.fingerprint(&mut self.fingerprinter.borrow_mut(), &policy)?;
         let key = OwnedString::new(entry.address(fingerprint).key().as_bytes());
@@ -124,6 +125,13 @@ impl Runtime {
         let Address { namespace, operation, .. } = *address;
         let last = self.origins.borrow().last(namespace, incarnation, operation);
         last.unwrap_or_else(|| Arc::new(Origin::new(namespace, incarnation, operation)))
+    }
+
+    /// The shared handle of the origin of an entry that is about to be written.
+    pub fn share_origin(&self, address: &Address<'_>, incarnation: Incarnation) -> Arc<Origin> {
+        let Address { namespace, operation, .. } = *address;
+        let last = self.origins.borrow().last(namespace, incarnation, operation);
+        last.unwrap_or_else(|| self.share(&Origin::new(namespace, incarnation, operation)))
     }
 
     /// The shared handle of an origin.

@@ -4,7 +4,7 @@
 //! So of the few newest all is kept that was read and worked out. A text is known as a spelling is by the
 //! [memo of single entries](super::super::memo), and under a secret of its own.
 
-use super::super::memo::{Secret, Spelling};
+use super::super::memo::{Secret, Speller, Spelling};
 use super::super::name::NamespaceName;
 
 /// How much memory the plans of a memo take at most, in bytes.
@@ -15,7 +15,7 @@ pub const MAX_PLANS: usize = 64;
 
 /// The newest plans of a process.
 pub struct PlanMemo<T> {
-    secret: Secret,
+    speller: Speller,
     /// The one that was asked for last comes last.
     plans: Vec<Remembered<T>>,
     /// What all of them take.
@@ -31,14 +31,14 @@ struct Remembered<T> {
 impl<T> PlanMemo<T> {
     /// One without any memory yet.
     pub fn new(secret: Secret) -> Self {
-        PlanMemo { secret, plans: Vec::new(), bytes: 0 }
+        PlanMemo { speller: Speller::new(secret), plans: Vec::new(), bytes: 0 }
     }
 
     /// The spelling of a plan for a namespace.
     pub fn spelling(&self, namespace: NamespaceName<'_>, text: &[u8]) -> Spelling {
         // No name has a zero in it, so that no two pairs of words are the same bytes.
         let head: Vec<u8> = namespace.as_str().bytes().chain([0]).collect();
-        self.secret.spelling(&head, text)
+        self.speller.spelling(&head, text)
     }
 
     /// What a plan led to, where that is remembered.

@@ -162,6 +162,9 @@ pub fn needs_params(templates: &[Template]) -> bool {
 ///
 /// A tag that is longer than any may be is cut one byte above [`maxima::TAG_BYTES`], so that it is refused.
 pub fn tags(templates: &[Template], params: Option<&[u8]>, result: &[u8], out: &mut Vec<Vec<u8>>) {
+    if templates.is_empty() {
+        return;
+    }
     let params = Values::read(templates, Document::Params, params.unwrap_or_default());
     let result = Values::read(templates, Document::Result, result);
     for template in templates {

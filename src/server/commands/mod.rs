@@ -129,13 +129,6 @@ impl<'a> Call<'a> {
         Shared::open(self.context, self.namespace()?)
     }
 
-    /// What stands at one of many addresses in a namespace.
-    fn look_beside(&self, namespace: Shared<'a>, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
-        let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
-        let address = entry.address(resolved.fingerprint);
-        Found::look_beside(self.context, namespace, (address, resolved), self.now)
-    }
-
     /// What stands at the entry of a job, in a namespace.
     fn look_for<'p>(&self, namespace: Shared<'p>, job: &PlannedJob<'p>) -> Result<Found<'p>, Refusal>
     where

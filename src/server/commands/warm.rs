@@ -2,16 +2,18 @@
 
 use std::collections::HashSet;
 
-use super::super::keyspace::{Next, Shared, mutate};
+use super::super::keyspace::{Change, Found, Made, Next, Shared, store};
+use super::super::runtime::{self, Resolved};
 use super::{Call, Handler};
 use crate::core::entry::Tags;
 use crate::core::fingerprint::Fingerprint;
 use crate::core::limits::MAX_INTEGER;
+use crate::core::memo;
 use crate::core::name::OperationName;
 use crate::core::refusal::Refusal;
-use crate::core::set::{Condition, Decision, Write, decide};
+use crate::core::set::{Condition, Write, decide};
 use crate::core::stamp::Stamp;
-use crate::protocol::apply::{Cause, Effect};
+use crate::protocol::apply::Cause;
 use crate::protocol::reply::Reply;
 use crate::protocol::table::Command;
 use crate::protocol::warm::{COMMAND, Request, Row, Words, of_row};
@@ -24,25 +26,26 @@ impl Handler for Warm {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let mut tag_block = Vec::new();
         let words = Words::read(call.arguments)?;
-        let Request { rows, since } = Request::parse(&words, &call.limits, &mut tag_block)?;
-        let namespace = call.share_namespace()?;
+        let request = Request::parse(&words, &call.limits, &mut tag_block)?;
         let mut warming = Warming {
             call,
-            namespace,
-            since,
+            shared: call.share_namespace()?,
+            since: request.since,
             next: None,
+            // More would only push each other out.
+            is_remembered: request.rows() <= memo::CAPACITY,
             stored: HashSet::new(),
-            effects: Vec::new(),
+            changes: Vec::with_capacity(request.rows()),
             count: 0,
         };
-        for (index, row) in rows.iter().enumerate() {
-            warming.decide(row).map_err(|refusal| of_row(index, refusal))?;
+        for (index, row) in (0..).map_while(|index| Some((index, request.row(index, &call.limits)?))) {
+            row.and_then(|row| warming.decide(&row)).map_err(|refusal| of_row(index, refusal))?;
         }
-        let (stored, skipped) = (warming.count, rows.len().saturating_sub(warming.count));
-        let Warming { effects, .. } = warming;
-        if !effects.is_empty() {
-            mutate(call.context, call.namespace()?, &Effect::Many(effects))?;
+        let Warming { changes, count, .. } = warming;
+        if !changes.is_empty() {
+            store(call.context, call.namespace()?, Cause::Warm, changes)?;
         }
+        let (stored, skipped) = (count, request.rows().saturating_sub(count));
         call.reply(&Reply::Array([stored, skipped].map(|rows| Reply::number(rows as u64)).into()));
         Ok(())
     }
@@ -51,20 +54,26 @@ impl Handler for Warm {
 /// What has been decided so far; nothing is stored before all is.
 struct Warming<'c, 'a> {
     call: &'c Call<'a>,
-    namespace: Shared<'a>,
+    shared: Shared<'a>,
     since: Option<Stamp>,
     /// What the next mutation gets.
     next: Option<Next>,
+    is_remembered: bool,
     /// What an earlier row stores: NX leaves it alone.
     stored: HashSet<(OperationName<'a>, Fingerprint)>,
-    effects: Vec<Effect<'static>>,
+    changes: Vec<Change>,
     /// How many rows are stored.
     count: usize,
 }
 
 impl<'a> Warming<'_, 'a> {
     fn decide(&mut self, row: &Row<'a>) -> Result<(), Refusal> {
-        let found = self.call.look_beside(self.namespace, &row.entry)?;
+        let Resolved { fingerprint, key, policy } = runtime::with(|runtime| match self.is_remembered {
+            true => runtime.resolve(&row.entry),
+            false => runtime.work_out(&row.entry),
+        })?;
+        let at = (row.entry.address(fingerprint), key.borrow());
+        let found = Found::look_at(self.call.context, self.shared, at, policy, self.call.now)?;
         if found.bypassed {
             return Ok(());
         }
@@ -76,27 +85,30 @@ impl<'a> Warming<'_, 'a> {
         let write = self.with_tags(row, &mut own_tags)?;
         let params = self.call.params_for_rules(&row.entry, &found.policy)?;
         let (subject, terms) = self.call.subject_and_terms(&found, params.as_deref());
-        let name = (row.entry.operation, found.address.fingerprint);
+        let name = (row.entry.operation, fingerprint);
         if row.write.condition == Some(Condition::Absent) && self.stored.contains(&name) {
             return Ok(());
         }
         let decision = decide(&write, &subject, &found.state(), next.version, &terms, &mut joined_tags)?;
-        let Ok(effect) = found.effect_of(&decision, Cause::Warm, self.since.as_ref(), next) else {
-            return Ok(());
-        };
+        let Ok(entry) = found.admitted(&decision, self.since.as_ref()) else { return Ok(()) };
         if next.version >= MAX_INTEGER {
             return Err(Refusal::syntax(
                 "the clock of this namespace has come to its end; delete its key to start anew",
             ));
         }
         self.next = Some(Next { version: next.version.saturating_add(1), ..next });
-        if matches!(decision, Decision::Store(_)) {
-            self.count = self.count.saturating_add(1);
-            if row.write.condition.is_some() {
-                self.stored.insert(name);
+        let change = match entry {
+            None => Change::Other(Box::new(found.invalidation(next, None))),
+            Some(entry) => {
+                self.count = self.count.saturating_add(1);
+                if row.write.condition.is_some() {
+                    self.stored.insert(name);
+                }
+                let made = Made::new(key, &found.address, next, entry);
+                Change::Store(made.ok_or_else(|| Refusal::syntax("the entry is longer than any can be"))?)
             }
-        }
-        self.effects.push(effect);
+        };
+        self.changes.push(change);
         Ok(())
     }
 

@@ -72,14 +72,18 @@ fn replicate(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effec
 }
 
 fn send(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
-    let words = effect.words();
+    send_words(context, namespace, &effect.words());
+}
+
+/// The same for an effect that was put into words.
+pub(super) fn send_words(context: Context<'_>, namespace: BorrowedString<'_>, words: &[Cow<'_, [u8]>]) {
     let words: Vec<&[u8]> =
         std::iter::once(namespace.bytes()).chain(words.iter().map(|word| &word[..])).collect();
     context.replicate(c"CACHE.APPLY", &words);
 }
 
 /// Something has changed that nobody is told of; the server counts it towards its next snapshot.
-fn count_change(context: Context<'_>) {
+pub(super) fn count_change(context: Context<'_>) {
     context.replicate_verbatim();
 }
 
@@ -122,7 +126,7 @@ pub fn carry_out(
 }
 
 /// Closes a namespace that was changed, and says so.
-fn finish(context: Context<'_>, name: BorrowedString<'_>, namespace: NamespaceKey<'_>) {
+pub(super) fn finish(context: Context<'_>, name: BorrowedString<'_>, namespace: NamespaceKey<'_>) {
     if let Some(stored) = namespace.stored() {
         stored.meet(context.database(), name.bytes());
     }
@@ -131,15 +135,19 @@ fn finish(context: Context<'_>, name: BorrowedString<'_>, namespace: NamespaceKe
 
 /// Where effects are carried out.
 #[derive(Clone, Copy)]
-struct Place<'c> {
-    context: Context<'c>,
+pub(super) struct Place<'c> {
+    pub context: Context<'c>,
     /// The namespace.
-    name: BorrowedString<'c>,
-    era: Option<Era>,
+    pub name: BorrowedString<'c>,
+    pub era: Option<Era>,
 }
 
 impl Place<'_> {
-    fn change(self, namespace: Option<&mut NamespaceKey<'_>>, effect: &Effect<'_>) -> Result<(), Refusal> {
+    pub fn change(
+        self,
+        namespace: Option<&mut NamespaceKey<'_>>,
+        effect: &Effect<'_>,
+    ) -> Result<(), Refusal> {
         let Place { name, era, .. } = self;
         match (effect, namespace) {
             (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone().made(era)),

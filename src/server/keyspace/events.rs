@@ -11,9 +11,8 @@ use crate::protocol::apply::{Cause, Effect};
 
 /// Tells of an effect that was carried out on a namespace.
 pub fn notify(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
-    let of_entry = |event: &CStr, key: &[u8]| context.notify(event, OwnedString::new(key).borrow());
     match effect {
-        Effect::Set(cause, placed) => of_entry(event_of(*cause), &placed.key),
+        Effect::Set(cause, placed) => written(context, *cause, OwnedString::new(&placed.key).borrow()),
         Effect::Invalidate { key, .. } => removed(context, OwnedString::new(key).borrow()),
         Effect::Remove { keys, .. } => {
             keys.iter().for_each(|key| removed(context, OwnedString::new(key).borrow()));
@@ -28,6 +27,11 @@ pub fn notify(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effe
         }
         Effect::Entry(_) | Effect::Namespace(_) | Effect::Many(_) => {}
     }
+}
+
+/// Tells that an entry was written.
+pub fn written(context: Context<'_>, cause: Cause, key: BorrowedString<'_>) {
+    context.notify(event_of(cause), key);
 }
 
 /// Tells that an entry was invalidated.

@@ -113,24 +113,14 @@ impl<'a> Found<'a> {
     pub fn look(
         context: Context<'a>,
         namespace: BorrowedString<'_>,
-        at: (Address<'a>, Resolved),
-        now: Instant,
-    ) -> Result<Self, Refusal> {
-        Self::look_beside(context, Shared::open(context, namespace)?, at, now)
-    }
-
-    /// The same where the namespace was looked up already.
-    #[inline]
-    pub fn look_beside(
-        context: Context<'a>,
-        namespace: Shared<'a>,
         (address, Resolved { key, policy, .. }): (Address<'a>, Resolved),
         now: Instant,
     ) -> Result<Self, Refusal> {
-        Self::look_at(context, namespace, (address, key.borrow()), policy, now)
+        let shared = Shared::open(context, namespace)?;
+        Self::look_at(context, shared, (address, key.borrow()), policy, now)
     }
 
-    /// The same by the key of the entry.
+    /// The same where the namespace was looked up already, by the key of the entry.
     #[inline]
     pub fn look_at(
         context: Context<'a>,
@@ -207,12 +197,24 @@ impl<'a> Found<'a> {
         since: Option<&Stamp>,
         next: Next,
     ) -> Result<Effect<'static>, Declined> {
-        let is_overtaken = since.is_some_and(|since| self.ground().has_overtaken(since, decision.tags()));
+        Ok(match self.admitted(decision, since)? {
+            Some(entry) => Effect::Set(cause, self.place(next.incarnation, entry)),
+            None => self.invalidation(next, None),
+        })
+    }
+
+    /// The entry that a write which was decided here stores, none where it removes what is here; or why it has no effect.
+    pub fn admitted<'d, 'e>(
+        &self,
+        decision: &'d Decision<'e>,
+        since: Option<&Stamp>,
+    ) -> Result<Option<&'d Entry<'e>>, Declined> {
+        let is_overtaken = || since.is_some_and(|since| self.ground().has_overtaken(since, decision.tags()));
         match decision {
             Decision::Forbidden => Err(Declined::Forbidden),
-            _ if is_overtaken => Err(Declined::Fenced),
-            Decision::Store(entry) => Ok(Effect::Set(cause, self.place(next.incarnation, entry))),
-            Decision::Remove => Ok(self.invalidation(next, None)),
+            _ if is_overtaken() => Err(Declined::Fenced),
+            Decision::Store(entry) => Ok(Some(entry)),
+            Decision::Remove => Ok(None),
         }
     }
 

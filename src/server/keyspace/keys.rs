@@ -13,6 +13,7 @@ use super::super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::super::runtime;
 use super::found::Next;
 use crate::core::entry::Mark;
+use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::Incarnation;
 use crate::core::refusal::{Code, Refusal, quoted};
@@ -170,7 +171,20 @@ impl<'a> EntryKey<'a> {
 
     pub fn put(&mut self, placed: &Placed<'_>) {
         let origin = runtime::with(|runtime| runtime.share(&placed.origin));
-        let Some(entry) = StoredEntry::new(origin, &placed.record) else { return };
+        if let Some(entry) = StoredEntry::new(origin, &placed.record) {
+            self.set(entry);
+        }
+    }
+
+    /// Puts an entry there that ends at an instant, if at any.
+    pub fn put_stored(&mut self, entry: StoredEntry, ends_at: Option<Instant>) {
+        self.set(entry);
+        if let Some(ends_at) = ends_at {
+            self.0.key.set_expiry(ends_at);
+        }
+    }
+
+    fn set(&mut self, entry: StoredEntry) {
         let value = entry.into_value();
         // SAFETY: a value of that type, given away.
         unsafe { self.0.key.set_value(&ENTRY_TYPE, value) };

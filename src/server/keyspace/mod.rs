@@ -8,7 +8,7 @@
 //! | [`keys`] | a key of one of our two types |
 //! | [`found`] | what a command meets |
 //! | [`effects`] | what is done, and sent on |
-//! | [`removal`] | many entries removed at once |
+//! | [`storing`], [`removal`] | many entries stored or removed at once |
 //! | [`events`] | who subscribed to it |
 //! | [`told`] | who waits for it |
 //! | [`sights`] | what those see who wait |
@@ -19,9 +19,11 @@ mod found;
 mod keys;
 mod removal;
 mod sights;
+mod storing;
 mod told;
 
 pub use effects::{carry_out, emit, mutate, remove};
 pub use found::{Clock, Found, Next, Shared, is_alive};
 pub use removal::Removal;
 pub use sights::{at_last, busy, changes};
+pub use storing::{Change, Made, store};
