@@ -24,6 +24,18 @@ pub enum Scope<'a> {
     All,
 }
 
+impl Scope<'_> {
+    /// How many things it names.
+    #[allow(clippy::len_without_is_empty)] // It always names one.
+    pub fn len(&self) -> usize {
+        match self {
+            Scope::Tags(tags) => tags.len(),
+            Scope::Operations(patterns) => patterns.len(),
+            Scope::All => 1,
+        }
+    }
+}
+
 /// The epochs of one namespace.
 #[derive(Debug, Clone, Default)]
 pub struct Epochs {

@@ -6,6 +6,7 @@ use super::entry::Entry;
 use super::instant::Instant;
 use super::policy::Policy;
 use super::state::{State, Stored};
+use super::stats::Served;
 
 /// What a caller accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,23 +88,44 @@ pub struct Fetched {
     pub token: Option<Rc<str>>,
     /// Below zero for progress.
     pub version: i64,
+    /// Of a value, what it took to compute.
+    pub took_ms: Option<u64>,
+    /// Of a value, what it stands for elsewhere.
+    pub weight: Option<u64>,
 }
 
 impl Fetched {
     /// A value, stale or not.
     pub fn value(status: Status, stored: &Stored<'_>) -> Self {
-        let Entry { result, version, .. } = stored.entry;
-        Fetched { status, value: Some(result.into()), token: None, version: signed(version) }
+        Fetched::value_of(status, &stored.entry)
+    }
+
+    /// The same of an entry that is about to be stored.
+    pub fn value_of(status: Status, entry: &Entry<'_>) -> Self {
+        let Entry { result, version, took_ms, weight, .. } = *entry;
+        let nothing = Fetched::nothing(status, signed(version));
+        Fetched { value: Some(result.into()), took_ms, weight, ..nothing }
+    }
+
+    /// No value, no token.
+    pub fn nothing(status: Status, version: i64) -> Self {
+        Fetched { status, value: None, token: None, version, took_ms: None, weight: None }
+    }
+
+    /// What it serves, where it has a value.
+    pub fn served(&self) -> Served {
+        let bytes = self.value.as_ref().map_or(0, |value| value.len() as u64);
+        Served { bytes, took_ms: self.took_ms, weight: self.weight }
     }
 
     /// The caller computes.
     pub fn lease(token: Rc<str>) -> Self {
-        Fetched { status: Status::Lease, value: None, token: Some(token), version: 0 }
+        Fetched { token: Some(token), ..Fetched::nothing(Status::Lease, 0) }
     }
 
     /// A failure; the version is 0 where it is not remembered.
     pub fn failed(message: &[u8], version: u64) -> Self {
-        Fetched { status: Status::Failed, value: Some(message.into()), token: None, version: signed(version) }
+        Fetched { value: Some(message.into()), ..Fetched::nothing(Status::Failed, signed(version)) }
     }
 
     /// Bytes that the reply takes, roughly.

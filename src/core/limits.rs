@@ -29,6 +29,8 @@ pub mod maxima {
     pub const PLAN_BYTES: usize = 64 << 20;
     /// Jobs of a plan.
     pub const PLAN_JOBS: usize = 1_000_000;
+    /// Operations of namespaces with statistics of their own.
+    pub const STATS_ROWS: usize = 1_000_000;
     /// Leases of a process.
     pub const LEASES: usize = 100_000_000;
     /// Entries that one NEXT follows.
@@ -59,6 +61,8 @@ pub struct Limits {
     pub plan_max_jobs: usize,
     /// Bytes that a plan's reply brings: results, messages, progress, tags in tokens.
     pub plan_reply_max_bytes: usize,
+    /// Operations of namespaces with statistics of their own.
+    pub stats_rows_max: usize,
     /// Bounds the TTL and the grace, each.
     pub ttl_max_ms: u64,
 }
@@ -75,6 +79,7 @@ impl Default for Limits {
             leases_max: 1_000_000,
             plan_max_jobs: 10_000,
             plan_reply_max_bytes: 64 << 20,
+            stats_rows_max: 10_000,
             ttl_max_ms: 315_360_000_000,
         }
     }

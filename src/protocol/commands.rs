@@ -1,10 +1,10 @@
 //! All commands, in the order in which documentation lists them.
 
 use super::table::Command;
-use super::{apply, clock, help, invalidate, plan, policy, result, warm};
+use super::{apply, clock, help, invalidate, plan, policy, resetstats, result, stats, warm};
 
 /// Every command and subcommand; containers exist by being named in them.
-pub static COMMANDS: [Command; 30] = [
+pub static COMMANDS: [Command; 32] = [
     result::get::COMMAND,
     result::fetch::COMMAND,
     result::fill::COMMAND,
@@ -34,6 +34,8 @@ pub static COMMANDS: [Command; 30] = [
     policy::explain::COMMAND,
     help::command(policy::CONTAINER),
     clock::COMMAND,
+    stats::COMMAND,
+    resetstats::COMMAND,
     apply::COMMAND,
 ];
 

@@ -24,7 +24,7 @@ struct Number {
     set: fn(&mut Limits, u64),
 }
 
-const NUMBERS: [Number; 10] = [
+const NUMBERS: [Number; 11] = [
     Number {
         name: c"params-max-bytes",
         is_memory: true,
@@ -96,6 +96,14 @@ const NUMBERS: [Number; 10] = [
         max: maxima::RESULT_BYTES as u64,
         get: |limits| limits.plan_reply_max_bytes as u64,
         set: |limits, bytes| limits.plan_reply_max_bytes = bytes as usize,
+    },
+    Number {
+        name: c"stats-rows-max",
+        is_memory: false,
+        min: 0,
+        max: maxima::STATS_ROWS as u64,
+        get: |limits| limits.stats_rows_max as u64,
+        set: |limits, rows| limits.stats_rows_max = rows as usize,
     },
     Number {
         name: c"ttl-max-seconds",

@@ -16,11 +16,12 @@ use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::waiting::with_followers;
-use super::{runtime, waiting};
+use super::{counting, runtime, waiting};
 use crate::core::codec::Sink;
 use crate::core::entry::Entry;
 use crate::core::origin::Origin;
 use crate::core::state::Stored;
+use crate::core::stats::gauges::Load;
 use crate::protocol::apply::{Effect, Placed};
 
 pub static ENTRY_TYPE: ValueType = ValueType::unregistered();
@@ -71,7 +72,7 @@ impl StoredEntry {
             block.write(Block { origin, hits: Cell::new(0), length, record: [] });
             let tail = block.cast::<u8>().add(offset_of!(Block, record));
             ptr::copy_nonoverlapping(record.as_ptr(), tail.as_ptr(), record.len());
-            Some(StoredEntry(block))
+            Some(StoredEntry(block).weighed())
         }
     }
 
@@ -88,7 +89,7 @@ impl StoredEntry {
             entry.encode(&mut tail);
             // An entry is as long as it was counted to be; were it shorter, its block would still have no byte unwritten.
             ptr::write_bytes(tail.at, 0, tail.left);
-            Some(StoredEntry(block))
+            Some(StoredEntry(block).weighed())
         }
     }
 
@@ -135,6 +136,22 @@ impl StoredEntry {
         Self::layout(self.block().length).size()
     }
 
+    /// What it comes to, with others of its origin; until it is dropped.
+    fn weighed(self) -> Self {
+        self.origin().add(&self.load());
+        self
+    }
+
+    fn load(&self) -> Load {
+        let entry = Entry::decode(self.record());
+        Load {
+            entries: 1,
+            bytes: entry.map_or(0, |entry| entry.result.len() as u64),
+            stored_bytes: self.bytes_taken() as u64,
+            weight: entry.and_then(|entry| entry.weight).unwrap_or(0),
+        }
+    }
+
     /// Gives it to the server, which frees it through the callback below.
     pub fn into_value(self) -> NonNull<c_void> {
         let value = self.0.cast();
@@ -153,6 +170,7 @@ impl StoredEntry {
 
 impl Drop for StoredEntry {
     fn drop(&mut self) {
+        self.origin().subtract(&self.load());
         let layout = Self::layout(self.block().length);
         // SAFETY: made by `new` with this very layout, dropped once. It may happen on another thread: the
         // handle's count is atomic, and the table of origins keeps the last reference.
@@ -257,8 +275,14 @@ unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, _value: *con
 }
 
 /// The key loses its value (DEL, expiry, eviction, RENAME): whoever follows the entry looks again.
-unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, _value: *const c_void) {
+unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
     guarded((), || {
+        // SAFETY: the server passes a live value.
+        if let Some(entry) = unsafe { entry(&value) }
+            && let Some(stored) = entry.stored()
+        {
+            counting::entry_unlinked(entry.share_origin(), &stored.entry, entry.bytes_taken());
+        }
         if with_followers(|followers| followers.is_empty()) {
             return;
         }

@@ -1,5 +1,7 @@
 //! What the server tells us of itself.
 
+use std::ffi::CStr;
+
 use libc::{c_char, c_int, c_void};
 use redis_module::raw;
 
@@ -7,7 +9,7 @@ use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::api::{api, log};
 use super::guard::guarded;
-use super::{rules, runtime, sweep, waiting};
+use super::{counting, rules, runtime, sweep, waiting};
 use crate::core::policy::rules::Rules;
 
 /// Subscribes to what changes here with the server: its role, its configuration, its data.
@@ -32,8 +34,8 @@ pub fn subscribe(context: Context<'_>) -> Result<(), String> {
     let status = unsafe {
         api!(RedisModule_SubscribeToKeyspaceEvents(
             context.as_ptr(),
-            raw::REDISMODULE_NOTIFY_GENERIC,
-            Some(on_generic_event)
+            REMOVALS_AND_RETURNS,
+            Some(on_key_event)
         ))
     };
     context.accepted(status, "a subscription to keyspace events")?;
@@ -41,20 +43,24 @@ pub fn subscribe(context: Context<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// RENAME, RESTORE, MOVE and COPY may bring an entry back, or a namespace: whoever follows it looks again.
-unsafe extern "C" fn on_generic_event(
+/// What we hear of keys: what is deleted, expires, is evicted or comes back.
+const REMOVALS_AND_RETURNS: c_int =
+    raw::REDISMODULE_NOTIFY_GENERIC | raw::REDISMODULE_NOTIFY_EXPIRED | raw::REDISMODULE_NOTIFY_EVICTED;
+
+/// Why a key is gone is remembered. RENAME, RESTORE, MOVE and COPY may bring an entry back, or a namespace: whoever follows it looks again.
+unsafe extern "C" fn on_key_event(
     context: *mut raw::RedisModuleCtx,
     _kind: c_int,
-    _event: *const c_char,
+    event: *const c_char,
     key: *mut raw::RedisModuleString,
 ) -> c_int {
     guarded((), || {
-        if waiting::with_followers(|followers| followers.is_empty()) {
-            return;
-        }
-        // SAFETY: the server passes a context and a key that are good until this returns.
-        let (context, key) = unsafe { (Context::new(context), BorrowedString::new(key)) };
-        if let (Some(context), Some(key)) = (context, key) {
+        // SAFETY: the server passes a context, a key and the name of an event, good until this returns.
+        let (context, key, event) =
+            unsafe { (Context::new(context), BorrowedString::new(key), CStr::from_ptr(event)) };
+        let (Some(context), Some(key)) = (context, key) else { return };
+        counting::removed(context, event.to_bytes(), key.bytes());
+        if !waiting::with_followers(|followers| followers.is_empty()) {
             waiting::changed_key(context.database(), key.bytes());
             waiting::changed_namespace(context.database(), key.bytes());
         }
@@ -153,6 +159,7 @@ unsafe extern "C" fn on_flush(
             let database = (flushed.dbnum >= 0).then_some(flushed.dbnum);
             runtime::with(|runtime| runtime.roster.borrow_mut().flush(database));
             waiting::drop_database(database);
+            counting::forget_departed();
         }
     });
 }
@@ -169,6 +176,7 @@ unsafe extern "C" fn on_swap(
             let (one, other) = (swapped.dbnum_first, swapped.dbnum_second);
             runtime::with(|runtime| runtime.roster.borrow_mut().swap(one, other));
             sweep::swap(one, other);
+            counting::forget_departed();
             [one, other].into_iter().for_each(|database| waiting::drop_database(Some(database)));
         }
     });
@@ -185,6 +193,7 @@ unsafe extern "C" fn on_cron(
         // SAFETY: the server passes a context that is good until this returns.
         if let Some(context) = unsafe { Context::new(context) } {
             waiting::wake::on_tick(context);
+            counting::on_tick(context);
         }
     });
 }

@@ -5,7 +5,7 @@ use redis_module::raw;
 
 use super::api::context::Context;
 use super::api::{log, missing, timer};
-use super::{config, entry_type, events, guard, info, namespace_type, registration, roster};
+use super::{config, counting, entry_type, events, guard, info, namespace_type, registration, roster};
 
 /// As `MODULE LIST` shows it, in core's way: major * 10000 + minor * 100 + patch.
 const VERSION: c_int = 100;
@@ -58,5 +58,6 @@ fn register(context: Context<'_>, arguments: c_int) -> Result<(), String> {
     timer::prepare(context);
     events::subscribe(context)?;
     roster::start(context);
+    counting::start();
     Ok(())
 }

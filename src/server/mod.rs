@@ -24,6 +24,7 @@ mod allocator;
 mod api;
 mod commands;
 mod config;
+mod counting;
 mod entry_type;
 mod events;
 mod guard;

@@ -6,12 +6,11 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::api::string::OwnedString;
-use super::runtime::{Resolved, Runtime};
+use super::runtime::{Account, Resolved, Runtime};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::limits::Limits;
 use crate::core::name::{NamespaceName, OperationName};
 use crate::core::plan::{Job, Plan, of_job};
-use crate::core::policy::Policy;
 use crate::core::refusal::{Code, Refusal};
 use crate::core::state::Address;
 use crate::protocol::entry_arguments::EntryArguments;
@@ -20,7 +19,7 @@ use crate::protocol::entry_arguments::EntryArguments;
 pub struct ResolvedPlan {
     plan: Plan,
     /// What holds for each of its operations.
-    policies: Vec<Rc<Policy>>,
+    policies: Vec<Rc<Account>>,
     /// Of each job, the entry.
     entries: Vec<(Fingerprint, OwnedString)>,
     /// Those in force when it was read: under others it may be refused.
@@ -41,7 +40,7 @@ pub struct PlannedJob<'p> {
     /// As the plan spells it.
     pub entry: EntryArguments<'p>,
     pub address: Address<'p>,
-    pub policy: &'p Rc<Policy>,
+    pub policy: &'p Rc<Account>,
     /// The key of the entry.
     pub key: &'p OwnedString,
 }

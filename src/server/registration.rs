@@ -42,7 +42,10 @@ fn create_container(context: Context<'_>, name: &str) -> Result<(), String> {
 }
 
 fn create(context: Context<'_>, command: &Command, callback: Callback) -> Result<(), String> {
-    let flags: Vec<&str> = command.flags.iter().map(|flag| flag.word()).collect();
+    let may_have_no_key =
+        command.arguments.first().is_some_and(|first| first.kind == Kind::Namespace && first.optional);
+    let flags = command.flags.iter().map(|flag| flag.word());
+    let flags: Vec<&str> = flags.chain(may_have_no_key.then_some("no-mandatory-keys")).collect();
     let flags = c_string(&flags.join(" "))?;
     let name = c_string(&command.name.to_lowercase())?;
     let key = match command.key {

@@ -48,6 +48,19 @@ impl Roster {
         self.places.iter().map(|(database, _)| *database).collect()
     }
 
+    /// The databases in which a namespace was met. So many steps as there are databases with any.
+    pub fn databases_of(&self, name: &[u8]) -> Vec<i32> {
+        let mut databases = Vec::new();
+        let mut from = (i32::MIN, Box::default());
+        while let Some((database, _)) = self.places.range(from..).next() {
+            if self.places.contains(&(*database, name.into())) {
+                databases.push(*database);
+            }
+            from = (database.saturating_add(1), Box::default());
+        }
+        databases
+    }
+
     pub fn remove(&mut self, database: i32, name: &[u8]) {
         self.places.remove(&(database, name.into()));
     }
@@ -155,6 +168,7 @@ mod tests {
     fn databases_are_flushed_and_swapped() {
         let mut roster = Roster::default();
         [(0, b"a"), (0, b"b"), (1, b"a"), (2, b"c")].into_iter().for_each(|(n, name)| roster.add(n, name));
+        assert_eq!((roster.databases_of(b"a"), roster.databases_of(b"x")), (vec![0, 1], vec![]));
         roster.swap(0, 1);
         let places = |roster: &Roster| -> Vec<(i32, String)> {
             let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();

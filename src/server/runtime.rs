@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use super::api::context::random_u64;
 use super::api::string::OwnedString;
 use super::plans::ResolvedPlan;
 use super::roster::Roster;
-use super::waiting;
+use super::{counting, waiting};
+use crate::core::epochs::Scope;
 use crate::core::fingerprint::{Fingerprint, Fingerprinter};
 use crate::core::limits::Limits;
 use crate::core::memo::{Memo, Secret};
@@ -21,6 +23,9 @@ use crate::core::policy::Policy;
 use crate::core::policy::rules::Rules;
 use crate::core::refusal::Refusal;
 use crate::core::state::Address;
+use crate::core::stats::gauges::Load;
+use crate::core::stats::table::Subject;
+use crate::core::stats::{Counter, Row};
 use crate::protocol::entry_arguments::EntryArguments;
 
 /// All of it. The server calls the module from its main thread only (freeing values excepted, which touches
@@ -55,7 +60,21 @@ pub struct Resolved {
     pub fingerprint: Fingerprint,
     /// The key of the entry.
     pub key: OwnedString,
-    pub policy: Rc<Policy>,
+    pub policy: Rc<Account>,
+}
+
+/// What holds for an operation of a namespace, and where it is counted.
+pub struct Account {
+    policy: Policy,
+    pub row: Rc<Row>,
+}
+
+impl Deref for Account {
+    type Target = Policy;
+
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
 }
 
 thread_local! {
@@ -76,6 +95,7 @@ impl Runtime {
         let (Some(memo), Some(json)) = (memo.as_mut(), entry.json()) else { return self.work_out(entry) };
         let spelling = memo.spelling(entry.namespace, entry.operation, json);
         if let Some(resolved) = memo.find(spelling) {
+            resolved.policy.row.count(Counter::MemoHits);
             return Ok(resolved.clone());
         }
         let resolved = self.work_out(entry)?;
@@ -139,6 +159,21 @@ impl Runtime {
         self.origins.borrow_mut().share(origin)
     }
 
+    /// So much of a namespace was invalidated at once: what is stored of it does not count any more.
+    pub fn invalidate_origins(&self, namespace: &str, incarnation: Incarnation, scope: &Scope<'_>) {
+        self.origins.borrow_mut().invalidate(namespace, incarnation, scope);
+    }
+
+    /// What the entries come to of all, of a namespace, of an operation.
+    pub fn load_of(&self, subject: Subject<'_>) -> Load {
+        let origins = self.origins.borrow();
+        match subject {
+            Subject::All => origins.load(),
+            Subject::Namespace(namespace) => origins.load_of(namespace, None),
+            Subject::Operation(namespace, operation) => origins.load_of(namespace, Some(operation)),
+        }
+    }
+
     /// Lets a part of the origins go that nobody uses any more.
     pub fn sweep_origins(&self) {
         self.origins.borrow_mut().sweep(ORIGINS_A_TICK);
@@ -161,11 +196,7 @@ impl Runtime {
 
     /// Changes the rules; every policy is then resolved anew, and so are every spelling and every plan.
     pub fn change_rules<T>(&self, change: impl FnOnce(&mut Rules) -> T) -> T {
-        *self.policies.borrow_mut() = Policies::default();
-        if let Some(memo) = self.memo.borrow_mut().as_mut() {
-            memo.clear();
-        }
-        self.with_plans(PlanMemo::clear);
+        self.forget_rows();
         let changed = change(&mut self.rules.borrow_mut());
         waiting::reconsider();
         changed
@@ -173,13 +204,17 @@ impl Runtime {
 
     /// What holds for an operation in a namespace. Resolved once, and again when rules change, so that a lookup
     /// costs the same however many rules there are.
-    pub fn policy(&self, namespace: NamespaceName<'_>, operation: OperationName<'_>) -> Rc<Policy> {
-        let rules = self.rules.borrow();
-        let mut policies = self.policies.borrow_mut();
-        if rules.is_empty() {
-            return Rc::clone(&policies.default);
+    pub fn policy(&self, namespace: NamespaceName<'_>, operation: OperationName<'_>) -> Rc<Account> {
+        self.policies.borrow_mut().of(namespace, operation, &self.rules.borrow())
+    }
+
+    /// Statistics begin anew: whatever remembers a row must find it again.
+    pub fn forget_rows(&self) {
+        *self.policies.borrow_mut() = Policies::default();
+        if let Some(memo) = self.memo.borrow_mut().as_mut() {
+            memo.clear();
         }
-        policies.of(namespace.as_str(), operation.as_str(), &rules)
+        self.with_plans(PlanMemo::clear);
     }
 }
 
@@ -195,38 +230,63 @@ const MAX_RESOLVED: usize = 10_000;
 /// present one is full it becomes the past one, from which what is asked for again is taken over.
 #[derive(Default)]
 struct Policies {
-    default: Rc<Policy>,
+    /// The one that was asked for last.
+    last: Option<(Box<str>, Box<str>, Rc<Account>)>,
     present: Generation,
     past: Generation,
 }
 
 #[derive(Default)]
 struct Generation {
-    resolved: HashMap<Box<str>, HashMap<Box<str>, Rc<Policy>>>,
+    resolved: HashMap<Box<str>, HashMap<Box<str>, Rc<Account>>>,
     count: usize,
 }
 
 impl Generation {
-    fn get(&self, namespace: &str, operation: &str) -> Option<&Rc<Policy>> {
+    fn get(&self, namespace: &str, operation: &str) -> Option<&Rc<Account>> {
         self.resolved.get(namespace)?.get(operation)
     }
 }
 
 impl Policies {
-    fn of(&mut self, namespace: &str, operation: &str, rules: &Rules) -> Rc<Policy> {
-        if let Some(policy) = self.present.get(namespace, operation) {
-            return Rc::clone(policy);
+    fn of(
+        &mut self,
+        namespace: NamespaceName<'_>,
+        operation: OperationName<'_>,
+        rules: &Rules,
+    ) -> Rc<Account> {
+        let names = (namespace.as_str(), operation.as_str());
+        if let Some((namespace, operation, account)) = &self.last
+            && (&**namespace, &**operation) == names
+        {
+            return Rc::clone(account);
         }
-        let policy = match self.past.get(namespace, operation) {
-            Some(policy) => Rc::clone(policy),
-            None => Rc::new(rules.resolve(namespace, operation)),
+        let account = match self.present.get(names.0, names.1) {
+            Some(account) => Rc::clone(account),
+            None => self.resolve(namespace, operation, rules),
         };
+        self.last = Some((names.0.into(), names.1.into(), Rc::clone(&account)));
+        account
+    }
+
+    fn resolve(
+        &mut self,
+        namespace: NamespaceName<'_>,
+        operation: OperationName<'_>,
+        rules: &Rules,
+    ) -> Rc<Account> {
+        let (of, name) = (namespace.as_str(), operation.as_str());
+        let account = self.past.get(of, name).map(Rc::clone).unwrap_or_else(|| {
+            let policy = rules.resolve(of, name);
+            let row = counting::row_with_target(namespace, operation, policy.target_percent);
+            Rc::new(Account { policy, row })
+        });
         if self.present.count >= MAX_RESOLVED {
             self.past = std::mem::take(&mut self.present);
         }
-        let operations = self.present.resolved.entry(namespace.into()).or_default();
-        operations.insert(operation.into(), Rc::clone(&policy));
+        let operations = self.present.resolved.entry(of.into()).or_default();
+        operations.insert(name.into(), Rc::clone(&account));
         self.present.count = self.present.count.saturating_add(1);
-        policy
+        account
     }
 }

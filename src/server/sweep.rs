@@ -17,11 +17,13 @@ use super::api::string::{BorrowedString, OwnedString};
 use super::api::timer::Timer;
 use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::guard::guarded;
-use super::{keyspace, runtime};
+use super::{counting, keyspace, runtime};
 use crate::core::entry::Entry;
 use crate::core::name::NamespaceName;
 use crate::core::origin::Origin;
 use crate::core::state::Address;
+use crate::core::stats::Counter;
+use crate::core::stats::departed::Cause;
 use crate::core::sweep::{Sweep, rest_us};
 
 /// The longest that a slice looks, in microseconds; what it has found is then removed.
@@ -39,7 +41,6 @@ struct Sweeping {
     cursor: RefCell<Option<Cursor>>,
     /// Keys that were looked at, and are still there, since the turn of the current database began.
     kept: Cell<u64>,
-    swept: Cell<u64>,
     timer_is_set: Cell<bool>,
 }
 
@@ -48,7 +49,6 @@ thread_local! {
         sweep: RefCell::default(),
         cursor: RefCell::default(),
         kept: Cell::new(0),
-        swept: Cell::new(0),
         timer_is_set: Cell::new(false),
     };
 }
@@ -67,11 +67,6 @@ pub fn swap(one: i32, other: i32) {
         drop(cursor);
         sweeping.kept.set(0);
     });
-}
-
-/// Entries that were removed since this process began.
-pub fn swept() -> u64 {
-    SWEEPING.with(|sweeping| sweeping.swept.get())
 }
 
 /// Keys that are still to be looked at, roughly.
@@ -216,8 +211,24 @@ fn fate(context: Context<'_>, name: BorrowedString<'_>, met: &Met) -> Fate {
 /// Removes them, with a call for each namespace: in a cluster the keys of a call must be of one slot. How many were there,
 /// and whether any call was refused, as where the cluster is down.
 fn remove(context: Context<'_>, dead: &Dead) -> (u64, bool) {
-    let removed: Vec<Option<u64>> = dead.values().map(|keys| context.unlink(keys)).collect();
-    let count = removed.iter().flatten().sum();
-    SWEEPING.with(|sweeping| sweeping.swept.set(sweeping.swept.get().saturating_add(count)));
-    (count, removed.contains(&None))
+    let (mut count, mut refused) = (0u64, false);
+    for (namespace, keys) in dead {
+        match context.unlink(keys) {
+            Some(removed) => {
+                count = count.saturating_add(removed);
+                keys.iter().for_each(|key| count_swept(context, namespace, key.borrow()));
+            }
+            None => refused = true,
+        }
+    }
+    (count, refused)
+}
+
+/// A dead entry was removed, and whoever misses it shall know why.
+fn count_swept(context: Context<'_>, namespace: &str, key: BorrowedString<'_>) {
+    counting::departed(context.database(), key.bytes(), Cause::Invalidated);
+    let name = NamespaceName::parse(namespace.as_bytes());
+    if let Some(address) = name.ok().and_then(|name| Address::of_key(name, key.bytes())) {
+        counting::row(namespace, address.operation.as_str()).count(Counter::Swept);
+    }
 }

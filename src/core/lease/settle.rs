@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::entry::Entry;
 use super::super::fetch::{Fetched, Offer, Status, signed};
 use super::super::instant::Instant;
 use super::super::policy::Policy;
@@ -103,7 +104,8 @@ impl Settling<'_, '_> {
         self.value = Some((status, Rc::clone(&value)));
         let (token, lease) = due.then(|| self.lease(waiter)).flatten().unzip();
         let version = signed(stored.entry.version);
-        let fetched = Fetched { status, value: Some(value), token, version };
+        let Entry { took_ms, weight, .. } = stored.entry;
+        let fetched = Fetched { status, value: Some(value), token, version, took_ms, weight };
         Answer { lease: lease.flatten(), ..alone(fetched) }
     }
 

@@ -55,6 +55,8 @@ pub struct Renewal {
 #[derive(Debug)]
 pub struct Lapse {
     pub place: OwnedPlace,
+    /// Whether it was held until now; else it had been dropped before.
+    pub was_held: bool,
     /// Whether it showed progress, which is gone now.
     pub had_progress: bool,
 }
@@ -386,7 +388,7 @@ impl Leases {
         if !self.is_found(id, &place) {
             // It was dropped, and its lease with it.
             self.unlease(id);
-            return Some(Lapse { place, had_progress: false });
+            return Some(Lapse { place, was_held: false, had_progress: false });
         }
         let lease = self.flights.get_mut(&id)?.lease.as_mut()?;
         lease.hold = Hold::Lapsed;
@@ -396,7 +398,7 @@ impl Leases {
         let (grant, had_progress) = (lease.id, lease.progress.take().is_some());
         self.call(id);
         self.remember(id, grant, Hold::Lapsed);
-        Some(Lapse { place, had_progress })
+        Some(Lapse { place, was_held: true, had_progress })
     }
 
     /// How long until the next deadline, in milliseconds; none where there is none. Timers are set by the time of day, while

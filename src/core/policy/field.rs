@@ -102,13 +102,9 @@ impl Field {
             | Field::Tags
             | Field::Ignore
             | Field::Hash
+            | Field::Target
             | Field::Bypass => true,
-            Field::Compress
-            | Field::MaxBytes
-            | Field::MaxWeight
-            | Field::Evict
-            | Field::Removals
-            | Field::Target => false,
+            Field::Compress | Field::MaxBytes | Field::MaxWeight | Field::Evict | Field::Removals => false,
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Policy {
     pub tags: Rc<[Template]>,
     pub ignore: Rc<[Pointer]>,
     pub hash: HashKind,
+    /// The hit rate under which health is degraded.
+    pub target_percent: u8,
     pub bypass: bool,
 }
 
@@ -73,6 +75,7 @@ impl Default for Policy {
             tags: Rc::default(),
             ignore: Rc::default(),
             hash: HashKind::Sha256,
+            target_percent: 80,
             bypass: false,
         }
     }
@@ -94,6 +97,7 @@ impl Policy {
             (Field::Tags, Value::Tags(tags)) => self.tags = tags,
             (Field::Ignore, Value::Ignore(ignore)) => self.ignore = ignore,
             (Field::Hash, Value::Hash(hash)) => self.hash = hash,
+            (Field::Target, Value::Percent(percent)) => self.target_percent = percent,
             (Field::Bypass, Value::Bypass(bypass)) => self.bypass = bypass,
             _ => {}
         }

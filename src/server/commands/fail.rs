@@ -1,5 +1,7 @@
 //! `CACHE.RESULT FAIL`
 
+use std::rc::Rc;
+
 use super::super::keyspace::mutate;
 use super::super::waiting::{self, with_leases};
 use super::{Call, Handler};
@@ -8,6 +10,7 @@ use crate::core::fetch::Fetched;
 use crate::core::lifetime::Terms;
 use crate::core::refusal::Refusal;
 use crate::core::set::{Source, Subject};
+use crate::core::stats::Counter;
 use crate::protocol::apply::{Cause, Effect};
 use crate::protocol::reply::Reply;
 use crate::protocol::result::fail::{COMMAND, Request};
@@ -33,6 +36,7 @@ impl Handler for Fail {
         let mut tag_block = Vec::new();
         let entry = decide(message, remember_ms, &subject, &state, next.version, &terms, &mut tag_block)?;
         let effect = entry.map(|entry| Effect::Set(Cause::Fail, found.place(next.incarnation, &entry)));
+        let row = Rc::clone(found.row());
         drop(found);
         match effect {
             // All who wait are told by what is stored.
@@ -42,6 +46,7 @@ impl Handler for Fail {
                 waiting::end(&leased.place, &token, call.now);
             }
         }
+        row.count(Counter::LeasesFailed);
         call.reply(&Reply::OK);
         Ok(())
     }

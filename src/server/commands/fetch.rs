@@ -12,6 +12,7 @@ use crate::core::lease::{Place, Ticket};
 use crate::core::policy::templates::Template;
 use crate::core::refusal::{Code, Refusal};
 use crate::core::state::{State, Stored};
+use crate::core::stats::{Lookup, Reason, Served};
 use crate::core::token::{Kind, Token};
 use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
@@ -29,7 +30,7 @@ impl Handler for Fetch {
         let found = call.look(&entry)?;
         let fetch = Fetching { call, entry, found: &found, ask, length_ms, holder };
         if let Some(stored) = fetch.plain_hit() {
-            found.count_hit();
+            found.answered(Lookup::Hit(Served::of(&stored)));
             call.context.reply_found(c"HIT", stored.entry.result, signed(stored.entry.version));
             return Ok(());
         }
@@ -122,11 +123,16 @@ impl<'f> Fetching<'f, '_> {
     pub fn answer(&self, prepared: Prepared<'_>) {
         match prepared {
             Prepared::Value { status, stored, due } => {
-                self.found.count_hit();
+                let served = Served::of(&stored);
+                self.found.answered(match status {
+                    Status::Stale => Lookup::Stale(served),
+                    _ => Lookup::Hit(served),
+                });
                 let token = if due { self.refresh() } else { None };
                 self.call.context.reply_parts(&value(status, &stored, token.as_deref()));
             }
             Prepared::Failed { message, version } => {
+                self.found.answered(Lookup::Negative);
                 let parts =
                     [Reply::Status(c"FAILED"), Reply::bulk(message), Reply::Nil, Reply::number(version)];
                 self.call.context.reply_parts(&parts);
@@ -165,15 +171,22 @@ impl<'f> Fetching<'f, '_> {
             Desk::Busy if self.wait(tags, block_ms) => return,
             Desk::Busy => None,
         };
-        let fetched = match token {
-            Some(token) => Fetched::lease(token),
-            None => keyspace::busy(self.call.context, &self.place(), self.call.now),
+        let (fetched, lookup) = match token {
+            Some(token) => (Fetched::lease(token), Lookup::Lease(self.reason())),
+            None => (keyspace::busy(self.call.context, &self.place(), self.call.now), Lookup::Busy),
         };
+        self.found.answered(lookup);
         self.call.context.reply_parts(&reply(&fetched));
+    }
+
+    /// Why this caller cannot use what is there.
+    fn reason(&self) -> Reason {
+        self.found.reason(self.call.context, self.ask.reject)
     }
 
     /// The cache is switched off here: everybody computes.
     fn bypass(&self) {
+        self.found.answered(Lookup::Lease(self.reason()));
         let id = with_leases(|leases| leases.next_grant());
         let token = Token::new(Kind::Bypass, &self.found.address, self.found.since(), id, Box::default());
         self.call.context.reply_parts(&reply(&Fetched::lease(token.to_string().into())));
@@ -207,7 +220,10 @@ impl<'f> Fetching<'f, '_> {
     }
 
     fn block(&self, block_ms: u64, ticket: Ticket) -> bool {
-        let blocked = clients::block(self.call.context, self.found.address.namespace, block_ms, ticket);
+        let waits =
+            clients::Waits { row: Rc::clone(self.found.row()), reason: self.reason(), since: self.call.now };
+        let namespace = self.found.address.namespace;
+        let blocked = clients::block(self.call.context, namespace, block_ms, ticket, Some(waits));
         if !blocked {
             with_leases(|leases| leases.leave(ticket));
         }

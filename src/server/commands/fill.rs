@@ -1,12 +1,15 @@
 //! `CACHE.RESULT FILL`
 
-use super::super::keyspace::mutate;
+use std::rc::Rc;
+
+use super::super::keyspace::{Declined, mutate};
 use super::super::waiting::{self, with_leases};
-use super::{Call, Handler};
+use super::{Call, Handler, count_write};
 use crate::core::fetch::Fetched;
 use crate::core::lifetime::Terms;
 use crate::core::refusal::{Code, Refusal};
 use crate::core::set::{Source, Subject, Write, decide};
+use crate::core::stats::Counter;
 use crate::core::token::Kind;
 use crate::protocol::apply::Cause;
 use crate::protocol::reply::Reply;
@@ -38,16 +41,17 @@ impl Handler for Fill {
         let decision = decide(&write, &subject, &state, next.version, &terms, &mut joined_tags)?;
         if found.ground().has_overtaken_token(&token, leased.standing, decision.tags()) {
             leased.end_if_held();
-            call.reply(&Reply::FENCED);
+            call.decline(found.row(), Declined::Fenced);
             return Ok(());
         }
         let effect = match found.effect_of(&decision, Cause::Fill, None, next) {
             Ok(effect) => effect,
             Err(declined) => {
-                call.reply(&declined.reply());
+                call.decline(found.row(), declined);
                 return Ok(());
             }
         };
+        let row = Rc::clone(found.row());
         drop(found);
         if call.context.is_full(call.namespace()?) {
             let failed = || Fetched::failed(OUT_OF_MEMORY.as_bytes(), 0);
@@ -56,6 +60,7 @@ impl Handler for Fill {
             return Err(Refusal::new(Code::Oom, OUT_OF_MEMORY));
         }
         mutate(call.context, call.namespace()?, &effect)?;
+        count_write(&row, Counter::Fills, &effect, write.took_ms);
         call.reply(&Reply::OK);
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
+use crate::core::state::State;
+use crate::core::stats::{Lookup, Served};
 use crate::protocol::reply::Reply;
 use crate::protocol::result::get::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -14,12 +16,22 @@ impl Handler for Get {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let request = Request::parse(call.arguments, &call.limits)?;
         let found = call.look(&request.entry)?;
-        match found.visible().served(request.stale) {
+        let state = found.visible();
+        match state.served(request.stale) {
             Some(stored) => {
-                found.count_hit();
+                found.answered(match state {
+                    State::Stale(_) => Lookup::Stale(Served::of(stored)),
+                    _ => Lookup::Hit(Served::of(stored)),
+                });
                 call.reply(&Reply::bulk(stored.entry.result));
             }
-            None => call.reply(&Reply::Nil),
+            None => {
+                found.answered(match state {
+                    State::Negative(_) => Lookup::Negative,
+                    _ => Lookup::Miss(found.reason(call.context, None)),
+                });
+                call.reply(&Reply::Nil);
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! `CACHE.RESULT INFO`
 
+use super::super::counting;
 use super::super::keyspace::Found;
 use super::super::waiting::with_leases;
 use super::{Call, Handler};
@@ -20,7 +21,7 @@ impl Handler for Info {
         let found = call.look(&entry)?;
         let state = match found.state() {
             State::Absent(_) if found.bypassed => State::Absent(Why::Disabled),
-            state => state,
+            state => counting::explained(call.context, &found.address, state),
         };
         let in_flight = in_flight(call, &found);
         call.reply(&reply(&found.address, &state, &in_flight, found.why_invalidated(), call.now));

@@ -1,9 +1,12 @@
 //! `CACHE.RESULT INVALIDATE`
 
+use std::rc::Rc;
+
 use super::super::keyspace::mutate;
 use super::{Call, Handler};
 use crate::core::invalidate::{Decision, decide};
 use crate::core::refusal::Refusal;
+use crate::core::stats::Counter;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::invalidate::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -28,8 +31,10 @@ impl Handler for Invalidate {
                     (true, found.invalidation(next, Some(found.place(next.incarnation, &entry))))
                 }
             };
+        let row = Rc::clone(found.row());
         drop(found);
         mutate(call.context, call.namespace()?, &effect)?;
+        row.count(Counter::Invalidations);
         call.reply(&Reply::Integer(i64::from(was_there)));
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::{Call, Handler};
 use crate::core::invalidate::{Decision, decide};
 use crate::core::limits::MAX_INTEGER;
 use crate::core::refusal::Refusal;
+use crate::core::stats::Counter;
 use crate::protocol::apply::Effect;
 use crate::protocol::invalidate::plan::{COMMAND, DOTTED, Request};
 use crate::protocol::reply::Reply;
@@ -24,6 +25,7 @@ impl<const IS_DOTTED: bool> Handler for InvalidatePlan<IS_DOTTED> {
         let plan = resolved.of(namespace, text)?;
         let jobs = plan.distinct(from)?;
         let was_there = if soft { soften(call, &plan, &jobs)? } else { remove(call, &plan, &jobs)? };
+        plan.pick(&jobs).for_each(|(_, job)| job.policy.row.count(Counter::Invalidations));
         call.reply(&Reply::number(was_there as u64));
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! `CACHE.INVALIDATE TAG`, `OPERATION`, `NAMESPACE`
 
+use super::super::counting;
 use super::super::keyspace::{Clock, mutate};
 use super::{Call, Handler};
 use crate::core::epochs::Scope;
 use crate::core::refusal::Refusal;
+use crate::core::stats::Counter;
 use crate::protocol::apply::Effect;
 use crate::protocol::invalidate::{namespace, operation, tag};
 use crate::protocol::reply::Reply;
@@ -41,8 +43,12 @@ impl Handler for Namespace {
 
 fn invalidate(call: &Call<'_>, scope: Scope<'_>) -> Result<(), Refusal> {
     let next = Clock::next(call.context, call.namespace()?)?;
+    let invalidations = scope.len();
     let effect = Effect::Scope { incarnation: next.incarnation, version: next.version, scope };
     mutate(call.context, call.namespace()?, &effect)?;
+    if let Some(Ok(name)) = call.arguments.first().map(|name| std::str::from_utf8(name)) {
+        counting::whole(name).add(Counter::Invalidations, invalidations as u64);
+    }
     call.reply(&Reply::number(next.version));
     Ok(())
 }

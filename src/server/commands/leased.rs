@@ -11,6 +11,7 @@ use crate::core::lease::table::Standing;
 use crate::core::name::NamespaceName;
 use crate::core::refusal::Refusal;
 use crate::core::set::{Source, drawn};
+use crate::core::stats::Counter;
 use crate::core::token::{Kind, Token};
 use crate::protocol::reply::Reply;
 
@@ -41,6 +42,7 @@ impl Leased<'_> {
         let reply = if self.token.kind == Kind::Bypass || found.bypassed {
             Reply::OK
         } else if self.is_overtaken(found) {
+            found.row().count(Counter::Fenced);
             Reply::FENCED
         } else {
             return None;

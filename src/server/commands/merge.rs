@@ -1,9 +1,12 @@
 //! `CACHE.RESULT MERGE`
 
+use std::rc::Rc;
+
 use super::super::keyspace::mutate;
-use super::{Call, Handler};
+use super::{Call, Handler, count_write};
 use crate::core::merge::{Buffers, Decision, decide};
 use crate::core::refusal::Refusal;
+use crate::core::stats::Counter;
 use crate::protocol::apply::Cause;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::merge::{COMMAND, Request};
@@ -36,12 +39,14 @@ impl Handler for Merge {
         let effect = match found.effect_of(&decision, Cause::Merge, since.as_ref(), next) {
             Ok(effect) => effect,
             Err(declined) => {
-                call.reply(&declined.reply());
+                call.decline(found.row(), declined);
                 return Ok(());
             }
         };
+        let row = Rc::clone(found.row());
         drop(found);
         mutate(call.context, call.namespace()?, &effect)?;
+        count_write(&row, Counter::Sets, &effect, None);
         call.reply(&Reply::number(next.version));
         Ok(())
     }

@@ -20,7 +20,9 @@ mod plan;
 mod policy;
 mod release;
 mod renew;
+mod resetstats;
 mod set;
+mod stats;
 mod warm;
 
 use std::rc::Rc;
@@ -31,9 +33,9 @@ use redis_module::raw;
 use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::keyspace::{Found, Shared};
+use super::keyspace::{Declined, Found, Shared};
 use super::plans::PlannedJob;
-use super::runtime;
+use super::{counting, runtime};
 use crate::core::instant::Instant;
 use crate::core::lifetime::Terms;
 use crate::core::limits::Limits;
@@ -42,7 +44,9 @@ use crate::core::policy::templates::{self, Template, needs_params};
 use crate::core::refusal::Refusal;
 use crate::core::set::{Source, Subject, drawn, params_needed};
 use crate::core::state::Address;
+use crate::core::stats::{Counter, Row};
 use crate::core::token::Token;
+use crate::protocol::apply::Effect;
 use crate::protocol::commands::COMMANDS;
 use crate::protocol::entry_arguments::EntryArguments;
 use crate::protocol::reply::Reply;
@@ -75,6 +79,14 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     fn reply(&self, reply: &Reply<'_>) {
         self.context.reply(reply);
+    }
+
+    /// Answers a write that has no effect, and counts it.
+    fn decline(&self, row: &Row, declined: Declined) {
+        if let Declined::Fenced = declined {
+            row.count(Counter::Fenced);
+        }
+        self.reply(&declined.reply());
     }
 
     /// The namespace's key.
@@ -146,6 +158,17 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Counts a write that was carried out, as what it was asked for; `took_ms` where somebody computed for it.
+fn count_write(row: &Row, counter: Counter, effect: &Effect<'_>, took_ms: Option<u64>) {
+    if let Effect::Set(..) = effect {
+        row.count(counter);
+        took_ms.into_iter().for_each(|ms| row.computed(ms));
+    } else {
+        // It would have been past already.
+        row.count(Counter::Invalidations);
+    }
+}
+
 /// The callback of every command, with its handler.
 pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
     fn of<H: Handler>() -> (Command, Callback) {
@@ -181,6 +204,8 @@ pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
         of::<policy::Explain>(),
         of::<help::Help<2>>(),
         of::<clock::ReadClock>(),
+        of::<stats::Stats>(),
+        of::<resetstats::ResetStats>(),
         of::<apply::Apply>(),
     ]
 }
@@ -226,6 +251,7 @@ fn run<H: Handler>(context: Context<'_>, words: &[*mut raw::RedisModuleString]) 
     let key = words.first().and_then(string);
     let call = Call { context, arguments, key, now: context.now(), limits };
     if let Err(refusal) = H::run(&call) {
+        counting::refused(if H::COMMAND.key.is_some() { arguments } else { &[] });
         context.reply_error(&refusal.to_string());
     }
 }

@@ -27,7 +27,7 @@ impl Handler for Next {
             return Ok(());
         };
         let ticket = next_ticket();
-        if clients::block(call.context, request.namespace, block_ms, ticket) {
+        if clients::block(call.context, request.namespace, block_ms, ticket, None) {
             with_followers(|followers| followers.add(ticket, follower, changes.gone_at));
             wake::arm();
         } else {

@@ -8,6 +8,7 @@ use super::{Call, Handler};
 use crate::core::entry::Entry;
 use crate::core::fetch::{Ask, signed};
 use crate::core::refusal::Refusal;
+use crate::core::stats::{Lookup, Served};
 use crate::protocol::plan::{COMMAND, Request};
 use crate::protocol::table::Command;
 
@@ -52,6 +53,7 @@ enum Answer<'f, 'p> {
         found: &'f Found<'p>,
         result: &'f [u8],
         version: u64,
+        served: Served,
     },
     Else(Box<(Fetching<'f, 'p>, Prepared<'f>)>),
 }
@@ -60,7 +62,8 @@ impl<'f, 'p> Answer<'f, 'p> {
     fn of(fetch: Fetching<'f, 'p>) -> Result<Self, Refusal> {
         if let Some(stored) = fetch.plain_hit() {
             let Entry { result, version, .. } = stored.entry;
-            return Ok(Answer::Hit { found: fetch.found, result, version });
+            let served = Served::of(&stored);
+            return Ok(Answer::Hit { found: fetch.found, result, version, served });
         }
         let prepared = fetch.prepare()?;
         Ok(Answer::Else(Box::new((fetch, prepared))))
@@ -76,8 +79,8 @@ impl<'f, 'p> Answer<'f, 'p> {
 
     fn give(self, call: &Call<'_>) {
         match self {
-            Answer::Hit { found, result, version } => {
-                found.count_hit();
+            Answer::Hit { found, result, version, served } => {
+                found.answered(Lookup::Hit(served));
                 call.context.reply_found(c"HIT", result, signed(version));
             }
             Answer::Else(fetch) => {

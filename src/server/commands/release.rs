@@ -3,6 +3,7 @@
 use super::super::waiting;
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
+use crate::core::stats::Counter;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::release::{COMMAND, parse};
 use crate::protocol::table::Command;
@@ -18,6 +19,7 @@ impl Handler for Release {
         let found = call.look_at(leased.place.address)?;
         let reply = leased.reply_of_no_use(&found).unwrap_or_else(|| {
             waiting::end(&leased.place, &token, call.now);
+            found.row().count(Counter::LeasesReleased);
             Reply::OK
         });
         call.reply(&reply);

@@ -4,6 +4,7 @@ use super::super::waiting::{self, wake, with_leases};
 use super::{Call, Handler};
 use crate::core::lease::table::Renewal;
 use crate::core::refusal::Refusal;
+use crate::core::stats::Counter;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::renew::{COMMAND, Request};
 use crate::protocol::table::Command;
@@ -34,6 +35,7 @@ impl Handler for Renew {
             waiting::changed(&leased.place);
         }
         wake::arm();
+        found.row().count(Counter::LeasesRenewed);
         call.reply(&Reply::OK);
         Ok(())
     }

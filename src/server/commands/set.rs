@@ -1,9 +1,12 @@
 //! `CACHE.RESULT SET`
 
+use std::rc::Rc;
+
 use super::super::keyspace::mutate;
-use super::{Call, Handler};
+use super::{Call, Handler, count_write};
 use crate::core::refusal::Refusal;
 use crate::core::set::decide;
+use crate::core::stats::Counter;
 use crate::protocol::apply::Cause;
 use crate::protocol::reply::Reply;
 use crate::protocol::result::set::{COMMAND, Request};
@@ -29,12 +32,14 @@ impl Handler for Set {
         let effect = match found.effect_of(&decision, Cause::Set, request.since.as_ref(), next) {
             Ok(effect) => effect,
             Err(declined) => {
-                call.reply(&declined.reply());
+                call.decline(found.row(), declined);
                 return Ok(());
             }
         };
+        let row = Rc::clone(found.row());
         drop(found);
         mutate(call.context, call.namespace()?, &effect)?;
+        count_write(&row, Counter::Sets, &effect, request.write.took_ms);
         call.reply(&Reply::OK);
         Ok(())
     }

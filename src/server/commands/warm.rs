@@ -1,8 +1,9 @@
 //! `CACHE.WARM`
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
-use super::super::keyspace::{Change, Found, Made, Next, Shared, store};
+use super::super::keyspace::{Change, Declined, Found, Made, Next, Shared, store};
 use super::super::runtime::{self, Resolved};
 use super::{Call, Handler};
 use crate::core::entry::Tags;
@@ -13,6 +14,7 @@ use crate::core::name::OperationName;
 use crate::core::refusal::Refusal;
 use crate::core::set::{Condition, Write, decide};
 use crate::core::stamp::Stamp;
+use crate::core::stats::{self, Counter};
 use crate::protocol::apply::Cause;
 use crate::protocol::reply::Reply;
 use crate::protocol::table::Command;
@@ -36,18 +38,35 @@ impl Handler for Warm {
             is_remembered: request.rows() <= memo::CAPACITY,
             stored: HashSet::new(),
             changes: Vec::with_capacity(request.rows()),
+            counts: Vec::new(),
             count: 0,
         };
         for (index, row) in (0..).map_while(|index| Some((index, request.row(index, &call.limits)?))) {
             row.and_then(|row| warming.decide(&row)).map_err(|refusal| of_row(index, refusal))?;
         }
-        let Warming { changes, count, .. } = warming;
+        let Warming { changes, counts, count, .. } = warming;
         if !changes.is_empty() {
             store(call.context, call.namespace()?, Cause::Warm, changes)?;
         }
+        counts.iter().for_each(Count::enter);
         let (stored, skipped) = (count, request.rows().saturating_sub(count));
         call.reply(&Reply::Array([stored, skipped].map(|rows| Reply::number(rows as u64)).into()));
         Ok(())
+    }
+}
+
+/// Something to be counted so many times, or a computation that took so long.
+struct Count {
+    row: Rc<stats::Row>,
+    counter: Counter,
+    times: u64,
+    took_ms: Option<u64>,
+}
+
+impl Count {
+    fn enter(&self) {
+        self.row.add(self.counter, self.times);
+        self.took_ms.into_iter().for_each(|ms| self.row.computed(ms));
     }
 }
 
@@ -62,6 +81,8 @@ struct Warming<'c, 'a> {
     /// What an earlier row stores: NX leaves it alone.
     stored: HashSet<(OperationName<'a>, Fingerprint)>,
     changes: Vec<Change>,
+    /// What is to be counted.
+    counts: Vec<Count>,
     /// How many rows are stored.
     count: usize,
 }
@@ -90,7 +111,17 @@ impl<'a> Warming<'_, 'a> {
             return Ok(());
         }
         let decision = decide(&write, &subject, &found.state(), next.version, &terms, &mut joined_tags)?;
-        let Ok(entry) = found.admitted(&decision, self.since.as_ref()) else { return Ok(()) };
+        let entry = match found.admitted(&decision, self.since.as_ref()) {
+            Ok(entry) => entry,
+            Err(declined) => {
+                if let Declined::Fenced = declined {
+                    self.count(found.row(), Counter::Fenced, None);
+                }
+                return Ok(());
+            }
+        };
+        let counter = if entry.is_some() { Counter::Sets } else { Counter::Invalidations };
+        self.count(found.row(), counter, write.took_ms.filter(|_| entry.is_some()));
         if next.version >= MAX_INTEGER {
             return Err(Refusal::syntax(
                 "the clock of this namespace has come to its end; delete its key to start anew",
@@ -110,6 +141,16 @@ impl<'a> Warming<'_, 'a> {
         };
         self.changes.push(change);
         Ok(())
+    }
+
+    /// To be counted once all are stored: together with the last, where that is the same.
+    fn count(&mut self, row: &Rc<stats::Row>, counter: Counter, took_ms: Option<u64>) {
+        match self.counts.last_mut() {
+            Some(last) if Rc::ptr_eq(&last.row, row) && last.counter == counter && took_ms.is_none() => {
+                last.times = last.times.saturating_add(1);
+            }
+            _ => self.counts.push(Count { row: Rc::clone(row), counter, times: 1, took_ms }),
+        }
     }
 
     /// What a row writes, its own tags joined to those of the options.

@@ -183,6 +183,9 @@ impl Place<'_> {
                 namespace.change(*incarnation, *version, |namespace| {
                     namespace.invalidated_scope(scope, *version, era);
                 });
+                if let Ok(name) = std::str::from_utf8(name.bytes()) {
+                    runtime::with(|runtime| runtime.invalidate_origins(name, *incarnation, scope));
+                }
             }
             (Effect::Many(_), _) | (_, None) => {}
         }

@@ -6,19 +6,20 @@ use std::rc::Rc;
 use super::super::api::context::{Context, random_u64};
 use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
+use super::super::counting;
 use super::super::entry_type::StoredEntry;
-use super::super::runtime::{self, Resolved};
+use super::super::runtime::{self, Account, Resolved};
 use super::keys::{FoundEntry, FoundNamespace, NamespaceKey};
 use crate::core::entry::Entry;
 use crate::core::fence::Ground;
 use crate::core::instant::Instant;
 use crate::core::namespace::Namespace;
 use crate::core::origin::{Incarnation, Origin};
-use crate::core::policy::Policy;
 use crate::core::refusal::Refusal;
 use crate::core::set::Decision;
 use crate::core::stamp::Stamp;
 use crate::core::state::{Address, State, Stored, Why};
+use crate::core::stats::{Lookup, Reason, Row};
 use crate::core::token::Token;
 use crate::protocol::apply::{Cause, Effect, Placed};
 use crate::protocol::reply::Reply;
@@ -26,7 +27,7 @@ use crate::protocol::reply::Reply;
 /// What a command meets at an address.
 pub struct Found<'a> {
     pub address: Address<'a>,
-    pub policy: Rc<Policy>,
+    pub policy: Rc<Account>,
     /// Whether the cache is switched off here, by its policy or altogether.
     pub bypassed: bool,
     namespace: Shared<'a>,
@@ -126,7 +127,7 @@ impl<'a> Found<'a> {
         context: Context<'a>,
         namespace: Shared<'a>,
         (address, key): (Address<'a>, BorrowedString<'_>),
-        policy: Rc<Policy>,
+        policy: Rc<Account>,
         now: Instant,
     ) -> Result<Self, Refusal> {
         let entry = FoundEntry::look(context, key)?;
@@ -150,11 +151,23 @@ impl<'a> Found<'a> {
         if self.bypassed { State::Absent(Why::Disabled) } else { self.state() }
     }
 
-    /// GET served what is there.
-    pub fn count_hit(&self) {
-        if let Some(entry) = self.entry.get() {
+    /// A lookup of it was answered.
+    #[inline]
+    pub fn answered(&self, lookup: Lookup) {
+        if let (Lookup::Hit(_) | Lookup::Stale(_), Some(entry)) = (lookup, self.entry.get()) {
             entry.count_hit();
         }
+        self.policy.row.answered(lookup, self.now);
+    }
+
+    /// Where it is counted.
+    pub fn row(&self) -> &Rc<Row> {
+        &self.policy.row
+    }
+
+    /// Why a caller cannot use what is there.
+    pub fn reason(&self, context: Context<'_>, reject: Option<u64>) -> Reason {
+        Reason::of(&counting::explained(context, &self.address, self.visible()), reject)
     }
 
     /// What the next mutation would get.

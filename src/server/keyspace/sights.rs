@@ -29,7 +29,7 @@ pub struct Changes {
 pub fn busy(context: Context<'_>, place: &Place<'_>, now: Instant) -> Fetched {
     see(context, place, now, |sight, version, _| {
         let value = if let Sight::Busy(progress) = sight { Some(progress) } else { None };
-        Fetched { status: Status::Busy, value, token: None, version }
+        Fetched { value, ..Fetched::nothing(Status::Busy, version) }
     })
 }
 

@@ -4,8 +4,7 @@ use super::super::api::context::Context;
 use super::super::api::string::BorrowedString;
 use super::super::sweep;
 use super::super::waiting::{self, with_leases};
-use crate::core::fetch::Status;
-use crate::core::fetch::{Fetched, signed};
+use crate::core::fetch::{Fetched, Status};
 use crate::core::lease::Place;
 use crate::core::name::NamespaceName;
 use crate::core::state::Address;
@@ -62,12 +61,7 @@ fn fetched(placed: &Placed<'_>) -> Fetched {
         Some(entry) if entry.negative => Fetched::failed(entry.result, entry.version),
         Some(entry) => match entry.failure.filter(|failure| now < failure.until) {
             Some(failure) => Fetched::failed(failure.message, entry.version),
-            None => Fetched {
-                status: Status::Hit,
-                value: Some(entry.result.into()),
-                token: None,
-                version: signed(entry.version),
-            },
+            None => Fetched::value_of(Status::Hit, &entry),
         },
         None => Fetched::failed(b"the result is gone", 0),
     }

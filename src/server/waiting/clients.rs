@@ -1,6 +1,7 @@
 //! The clients that wait: blocked, told, let go.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use libc::{c_int, c_void};
 use redis_module::raw;
@@ -11,33 +12,80 @@ use super::super::api::string::OwnedString;
 use super::super::guard::guarded;
 use super::super::keyspace;
 use super::{wake, with_clients, with_followers, with_leases};
+use crate::core::fetch::{Fetched, Status};
+use crate::core::instant::Instant;
 use crate::core::lease::Ticket;
 use crate::core::name::NamespaceName;
+use crate::core::stats::{Lookup, Reason, Row};
 use crate::protocol::reply::Reply;
 use crate::protocol::result::fetch;
 
 /// Who waits, until the server has said that they wait no longer.
 #[derive(Default)]
 pub struct Clients {
-    blocked: HashMap<Ticket, BlockedClient>,
+    blocked: HashMap<Ticket, Blocked>,
     /// What those are told who waited for a change.
     told: HashMap<Ticket, Reply<'static>>,
 }
 
+/// A client that waits.
+struct Blocked {
+    client: BlockedClient,
+    /// None where it follows entries, or was answered.
+    waits: Option<Waits>,
+}
+
+/// A lookup that is still to be answered.
+pub struct Waits {
+    /// Where it is counted.
+    pub row: Rc<Row>,
+    /// Why nothing was there when it began.
+    pub reason: Reason,
+    pub since: Instant,
+}
+
+impl Waits {
+    /// It was answered.
+    fn answered(&self, fetched: &Fetched, now: Instant) {
+        let lookup = match fetched.status {
+            Status::Hit => Lookup::Coalesced(fetched.served()),
+            Status::Stale => Lookup::Stale(fetched.served()),
+            Status::Lease => Lookup::Lease(self.reason),
+            Status::Busy => Lookup::Busy,
+            Status::Failed => Lookup::Negative,
+        };
+        self.row.answered(lookup, now);
+        self.row.waited(Some(now.since(self.since)));
+    }
+
+    /// It never will be.
+    fn abandoned(&self, now: Instant) {
+        self.row.answered(Lookup::Abandoned, now);
+        self.row.waited(None);
+    }
+}
+
 /// Blocks the client of a command, for whom `ticket` stands in the tables. False where the server did not.
-pub fn block(context: Context<'_>, namespace: NamespaceName<'_>, timeout_ms: u64, ticket: Ticket) -> bool {
+pub fn block(
+    context: Context<'_>,
+    namespace: NamespaceName<'_>,
+    timeout_ms: u64,
+    ticket: Ticket,
+    waits: Option<Waits>,
+) -> bool {
     let key = OwnedString::new(namespace.waiting_key().as_bytes());
     let callbacks = Callbacks { ready: on_ready, over: on_over, end: on_end };
-    let blocked = BlockedClient::block(context, key.borrow(), timeout_ms, ticket.0, callbacks);
-    if let Some(blocked) = blocked {
-        with_clients(|clients| clients.blocked.insert(ticket, blocked));
+    let client = BlockedClient::block(context, key.borrow(), timeout_ms, ticket.0, callbacks);
+    if let Some(client) = client {
+        waits.iter().for_each(|waits| waits.row.began_to_wait());
+        with_clients(|clients| clients.blocked.insert(ticket, Blocked { client, waits }));
     }
-    blocked.is_some()
+    client.is_some()
 }
 
 /// Tells a client to take its answer.
 pub fn wake(ticket: Ticket) {
-    if let Some(client) = with_clients(|clients| clients.blocked.get(&ticket).copied()) {
+    if let Some(client) = with_clients(|clients| clients.blocked.get(&ticket).map(|blocked| blocked.client)) {
         // SAFETY: it is here until `on_end` was called. No borrow is held: on 7.0 the server calls back at once.
         unsafe { client.wake() };
     }
@@ -78,7 +126,7 @@ unsafe extern "C" fn on_over(
 
 fn reply(context: Context<'_>, ticket: Ticket) {
     if let Some(fetched) = with_leases(|leases| leases.take_answer(ticket)) {
-        return context.reply_parts(&fetch::reply(&fetched));
+        return answer(context, ticket, &fetched);
     }
     if let Some(told) = with_clients(|clients| clients.told.remove(&ticket)) {
         return context.reply(&told);
@@ -87,21 +135,32 @@ fn reply(context: Context<'_>, ticket: Ticket) {
     match place.as_ref().and_then(|place| place.place()) {
         Some(place) => {
             let last = keyspace::at_last(context, &place, ask.unwrap_or_default(), context.now());
-            context.reply_parts(&fetch::reply(&last));
+            answer(context, ticket, &last);
         }
         // It followed entries, and none has changed.
         None => context.reply(&Reply::Nil),
     }
 }
 
+/// Answers a lookup, and counts it.
+fn answer(context: Context<'_>, ticket: Ticket, fetched: &Fetched) {
+    if let Some(waits) = with_clients(|clients| clients.blocked.get_mut(&ticket)?.waits.take()) {
+        waits.answered(fetched, context.now());
+    }
+    context.reply_parts(&fetch::reply(fetched));
+}
+
 /// The client is no longer blocked. Whatever it was given and did not take passes on.
 unsafe extern "C" fn on_end(_context: *mut raw::RedisModuleCtx, private: *mut c_void) {
     guarded((), || {
         let ticket = Ticket(blocking::of_private(private));
-        with_clients(|clients| {
-            clients.blocked.remove(&ticket);
+        let blocked = with_clients(|clients| {
             clients.told.remove(&ticket);
+            clients.blocked.remove(&ticket)
         });
+        if let Some(waits) = blocked.and_then(|blocked| blocked.waits) {
+            waits.abandoned(Context::time_of_day());
+        }
         with_leases(|leases| leases.leave(ticket));
         with_followers(|followers| followers.remove(ticket));
         wake::arm();

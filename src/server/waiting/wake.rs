@@ -10,13 +10,14 @@ use super::super::api::string::OwnedString;
 use super::super::api::timer::Timer;
 use super::super::guard::guarded;
 use super::super::keyspace::Found;
-use super::super::{keyspace, runtime};
+use super::super::{counting, keyspace, runtime};
 use super::{WAITING, changed, clients, with_followers, with_leases};
 use crate::core::instant::Instant;
 use crate::core::lease::index::FlightId;
 use crate::core::lease::settle::Scene;
 use crate::core::lease::{OwnedPlace, Ticket};
 use crate::core::state::{State, Why};
+use crate::core::stats::Counter;
 use crate::core::token::Token;
 use crate::protocol::reply::Reply;
 
@@ -107,6 +108,11 @@ fn work(context: Context<'_>) {
         let touched = with_followers(|followers| followers.next_touched(now));
         if !took_apart && lapse.is_none() && called.is_none() && answered.is_none() && touched.is_none() {
             return;
+        }
+        if let Some(OwnedPlace { namespace, operation, .. }) =
+            lapse.as_ref().filter(|lapse| lapse.was_held).map(|lapse| &lapse.place)
+        {
+            counting::row(namespace, operation).count(Counter::LeasesLapsed);
         }
         if let Some(place) =
             lapse.filter(|lapse| lapse.had_progress).as_ref().and_then(|lapse| lapse.place.place())
