@@ -9,7 +9,7 @@ use crate::harness::{
 use crate::{args, cache, call};
 
 /// Name, default as CONFIG GET shows it, smallest, largest.
-const NUMBERS: [(&str, i64, i64, i64); 10] = [
+const NUMBERS: [(&str, i64, i64, i64); 11] = [
     ("cache.params-max-bytes", 1 << 20, 1 << 10, 64 << 20),
     ("cache.result-max-bytes", 64 << 20, 1 << 10, 512 << 20),
     ("cache.tags-max", 64, 0, 1024),
@@ -19,6 +19,7 @@ const NUMBERS: [(&str, i64, i64, i64); 10] = [
     ("cache.leases-max", 1_000_000, 0, 100_000_000),
     ("cache.plan-max-jobs", 10_000, 1, 1_000_000),
     ("cache.plan-reply-max-bytes", 64 << 20, 1 << 10, 512 << 20),
+    ("cache.stats-rows-max", 10_000, 0, 1_000_000),
     ("cache.ttl-max-seconds", 315_360_000, 1, 3_153_600_000),
 ];
 
@@ -86,6 +87,7 @@ fn lines_of_redis_conf_work_and_wrong_ones_stop_the_start() {
         .line("cache.leases-max 9")
         .line("cache.plan-max-jobs 5")
         .line("cache.plan-reply-max-bytes 3kb")
+        .line("cache.stats-rows-max 11")
         .line("cache.ttl-max-seconds 60")
         .line("cache.apply-from-clients yes")
         .start();
@@ -100,6 +102,7 @@ fn lines_of_redis_conf_work_and_wrong_ones_stop_the_start() {
         ("cache.leases-max", "9"),
         ("cache.plan-max-jobs", "5"),
         ("cache.plan-reply-max-bytes", "3072"),
+        ("cache.stats-rows-max", "11"),
         ("cache.ttl-max-seconds", "60"),
         ("cache.apply-from-clients", "yes"),
     ] {
@@ -142,7 +145,7 @@ fn the_module_can_be_loaded_into_a_running_server() {
 }
 
 /// Every limit at its lowest.
-const LOWEST: [&str; 10] = [
+const LOWEST: [&str; 11] = [
     "cache.params-max-bytes 1kb",
     "cache.result-max-bytes 1kb",
     "cache.tags-max 0",
@@ -152,6 +155,7 @@ const LOWEST: [&str; 10] = [
     "cache.leases-max 0",
     "cache.plan-max-jobs 1",
     "cache.plan-reply-max-bytes 1kb",
+    "cache.stats-rows-max 0",
     "cache.ttl-max-seconds 1",
 ];
 

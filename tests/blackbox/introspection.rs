@@ -143,7 +143,9 @@ fn all_commands_belong_to_the_module() {
             "cache.invalidate.plan",
             "cache.plan",
             "cache.policy",
+            "cache.resetstats",
             "cache.result",
+            "cache.stats",
             "cache.warm"
         ]
     );

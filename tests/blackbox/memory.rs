@@ -76,8 +76,8 @@ fn a_full_server_evicts_for_a_write_as_core_does() {
 
 #[test]
 fn namespaces_that_come_and_go_leave_nothing_behind() {
-    // The memo keeps what it may, whoever asks.
-    let server = Launch::new().line("cache.memo no").start();
+    // The memo keeps what it may, whoever asks, and so do statistics.
+    let server = Launch::new().line("cache.memo no").line("cache.stats-rows-max 100").start();
     let mut client = server.client();
     // It remembers many names, though not ever more of them.
     call!(client, "CONFIG", "SET", "cache.memo", "no");
@@ -132,7 +132,7 @@ fn idle_namespaces_are_not_evicted_before_entries() {
 
 #[test]
 fn looking_under_large_rules_takes_no_memory() {
-    let server = Server::start();
+    let server = Launch::new().line("cache.stats-rows-max 100").start();
     let mut client = server.client();
     let long: Vec<String> = (0..64).map(|n| format!("/a/b/c/d/e/f/g/h/i/j/{n}")).collect();
     call!(client, "CACHE.POLICY", "SET", "*", "*", "IGNORE", long.join(" "));

@@ -28,7 +28,10 @@ impl Listener {
     /// The module's events since the last call, `event key`, each as both channels told it.
     #[track_caller]
     fn heard(&mut self) -> Vec<String> {
-        self.all().into_iter().filter(|event| event.contains("cache:")).collect()
+        let is_health = |event: &String| {
+            ["cache:idle", "cache:healthy", "cache:degraded"].iter().any(|of| event.contains(of))
+        };
+        self.all().into_iter().filter(|event| event.contains("cache:") && !is_health(event)).collect()
     }
 
     /// The events of everybody.

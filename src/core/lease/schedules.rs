@@ -318,8 +318,7 @@ impl World {
         self.leases.answer_all(&place(entry), || Fetched {
             status: if negative { Status::Failed } else { Status::Hit },
             value: Some(Rc::from(&b"r"[..])),
-            token: None,
-            version: 1,
+            ..Fetched::nothing(Status::Hit, 1)
         });
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::super::instant::Instant;
 use super::super::state::{State, Stored, Why};
 use super::spans::Spans;
-use super::windows::{Tally, Windows};
+use super::windows::{SHORT_MS, Tally, Windows};
 
 /// What is counted, each by its name in `CACHE.STATS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,8 +220,8 @@ pub struct Row {
     counters: [Cell<u64>; COUNTERS],
     /// Taken with the first lookup.
     windows: RefCell<Option<Box<Windows>>>,
-    /// When the second began in which the last lookup was counted, in Unix milliseconds.
-    second_ms: Cell<u64>,
+    /// When the unit of time began in which the last lookup was counted, in Unix milliseconds.
+    unit_ms: Cell<u64>,
     /// The hit rate that its policy asks for, in percent.
     target: Cell<u8>,
     level: Level,
@@ -234,7 +234,7 @@ impl Row {
         Row {
             counters: [const { Cell::new(0) }; COUNTERS],
             windows: RefCell::default(),
-            second_ms: Cell::new(u64::MAX / 2),
+            unit_ms: Cell::new(u64::MAX / 2),
             target: Cell::new(0),
             level: Level::new(now),
             above,
@@ -280,8 +280,8 @@ impl Row {
         if cfg!(feature = "uncounted") {
             return;
         }
-        // A clock that is set back is another second as well.
-        if now.unix_ms().wrapping_sub(self.second_ms.get()) >= 1000 {
+        // A clock that is set back is another time as well.
+        if now.unix_ms().wrapping_sub(self.unit_ms.get()) >= SHORT_MS {
             self.roll(now);
         }
         match lookup {
@@ -317,7 +317,7 @@ impl Row {
     #[cold]
     fn roll(&self, now: Instant) {
         let mut windows = self.windows.borrow_mut();
-        self.second_ms.set(windows.get_or_insert_default().roll(now, self.tally()));
+        self.unit_ms.set(windows.get_or_insert_default().roll(now, self.tally()));
     }
 
     /// What the windows are made of.
@@ -382,7 +382,7 @@ impl Row {
     pub fn reset(&self, now: Instant) {
         self.counters.iter().for_each(|cell| cell.set(0));
         *self.windows.borrow_mut() = None;
-        self.second_ms.set(u64::MAX / 2);
+        self.unit_ms.set(u64::MAX / 2);
         self.level.reset(now);
     }
 }

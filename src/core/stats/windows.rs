@@ -1,14 +1,17 @@
-//! How many lookups there were lately, without a timer: what was counted when each second and each minute began.
+//! How many lookups there were lately, without a timer: what was counted when each two seconds and each two minutes began.
 
 use std::cell::Cell;
 
 use super::super::instant::Instant;
 
 /// How many units of time a ring looks back.
-const UNITS: usize = 60;
+const UNITS: usize = 30;
 
-const SECOND_MS: u64 = 1000;
-const MINUTE_MS: u64 = 60 * SECOND_MS;
+/// The unit of the last minute.
+pub const SHORT_MS: u64 = 2000;
+
+/// The unit of the last hour.
+const LONG_MS: u64 = 60 * SHORT_MS;
 
 /// What is counted over time. The counts run on for ever, and over; differences of them are right all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,7 +81,7 @@ impl Ring {
 
 const ZERO: Tally = Tally { lookups: 0, hits: 0, served: 0 };
 
-/// The last minute, to the second, and the last hour, to the minute.
+/// The last minute, to two seconds, and the last hour, to two minutes.
 #[derive(Debug)]
 pub struct Windows {
     minute: Ring,
@@ -87,17 +90,17 @@ pub struct Windows {
 
 impl Default for Windows {
     fn default() -> Self {
-        Windows { minute: Ring::new(SECOND_MS), hour: Ring::new(MINUTE_MS) }
+        Windows { minute: Ring::new(SHORT_MS), hour: Ring::new(LONG_MS) }
     }
 }
 
 impl Windows {
-    /// To be called before anything more is counted in another second than the last; returns when this second began,
+    /// To be called before anything more is counted in another unit of time than the last; returns when this one began,
     /// in Unix milliseconds.
     pub fn roll(&self, now: Instant, counted: Tally) -> u64 {
         self.minute.roll(now, counted);
         self.hour.roll(now, counted);
-        now.unix_ms() / SECOND_MS * SECOND_MS
+        now.unix_ms() / SHORT_MS * SHORT_MS
     }
 
     /// What was counted in the last minute, and in the last hour.
@@ -147,10 +150,10 @@ mod tests {
             instants.sort_unstable();
             let at = instants.last().copied().unwrap_or(0) + more;
             let since = |unit: u64| {
-                let begin = (NOON.unix_ms() + at) / unit * unit - 59 * unit;
+                let begin = (NOON.unix_ms() + at) / unit * unit - 29 * unit;
                 instants.iter().filter(|ms| NOON.unix_ms() + **ms >= begin).count() as u32
             };
-            prop_assert_eq!(shown(&instants, at), (since(1000), since(60_000)));
+            prop_assert_eq!(shown(&instants, at), (since(2000), since(120_000)));
         }
 
         #[test]
