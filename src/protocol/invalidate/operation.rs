@@ -12,7 +12,7 @@ pub const COMMAND: Command = Command {
     container: Some(CONTAINER),
     name: "OPERATION",
     summary: "Makes all entries absent of the operations that match.",
-    complexity: "O(1) for each pattern",
+    complexity: "O(1) for each pattern, and O(N) with N the leases in flight",
     since: "0.1.0",
     flags: &[Flag::Write, Flag::Fast],
     tips: &[],
