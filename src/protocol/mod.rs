@@ -17,4 +17,5 @@ pub mod reply;
 pub mod result;
 pub mod table;
 pub mod warm;
+mod warm_json;
 pub mod write_options;
