@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use super::codec::{Reader, Sink};
 use super::entry::{Entry, Tags};
 use super::limits::maxima;
-use super::name::is_name_byte;
 use super::policy::glob::{MAX_PATTERN_BYTES, Pattern};
 use super::refusal::quoted;
 
@@ -52,15 +51,25 @@ impl Epochs {
                     self.tags.insert((*tag).into(), version);
                 }
             }
-            Scope::Operations(patterns) => patterns.iter().for_each(|pattern| self.note(pattern, version)),
+            Scope::Operations(patterns) => {
+                for pattern in patterns {
+                    self.note(pattern, version);
+                    // Each is compared with those that are kept, however many are given.
+                    self.fold();
+                }
+            }
             Scope::All => self.raise(version),
         }
         self.fold();
     }
 
     fn note(&mut self, pattern: &Pattern, version: u64) {
+        if version <= self.floor {
+            // The floor says it already.
+            return;
+        }
         let text = pattern.as_str().as_bytes();
-        if text.iter().all(|&byte| is_name_byte(byte)) {
+        if pattern.is_name() {
             self.operations.insert(text.into(), version);
         } else if let Some((_, epoch)) = self.patterns.iter_mut().find(|(known, _)| known == pattern) {
             *epoch = version;
@@ -189,9 +198,9 @@ impl Epochs {
         decode_names(reader, MAX_PATTERN_BYTES, clock, |name, epoch| {
             epochs.newest = epochs.newest.max(epoch);
             epochs.note(&Pattern::of_operations(name).ok()?, epoch);
-            Some(())
+            (epochs.patterns.len() <= maxima::PATTERNS).then_some(())
         })?;
-        (epochs.len() <= maxima::EPOCHS && epochs.patterns.len() <= maxima::PATTERNS).then_some(epochs)
+        (epochs.len() <= maxima::EPOCHS).then_some(epochs)
     }
 }
 

@@ -57,7 +57,7 @@ pub struct Limits {
     pub leases_max: usize,
     /// Jobs of a plan.
     pub plan_max_jobs: usize,
-    /// Bytes of the results and messages that a plan's reply brings.
+    /// Bytes that a plan's reply brings: results, messages, progress, tags in tokens.
     pub plan_reply_max_bytes: usize,
     /// Bounds the TTL and the grace, each.
     pub ttl_max_ms: u64,

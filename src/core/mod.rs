@@ -14,6 +14,7 @@
 //! | [`plan`] | many jobs at once |
 //! | [`mod@sweep`] | what is to be freed, and how fast |
 //! | [`follow`] | who waits for a change |
+//! | [`stats`] | what all of it came to |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
 pub mod canonical;
@@ -44,5 +45,6 @@ pub mod refusal;
 pub mod set;
 pub mod stamp;
 pub mod state;
+pub mod stats;
 pub mod sweep;
 pub mod token;

@@ -3,31 +3,89 @@
 //! An entry embeds its origin, so that one met under another name, or after its namespace was deleted and
 //! made again, is known not to belong there. A million entries of one operation share one handle.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::codec::{Reader, Sink};
+use super::epochs::Scope;
 use super::name::{NamespaceName, OperationName};
+use super::stats::gauges::{Gauges, Load};
 
 /// Random bits drawn when a namespace is made: two lives of one name never share them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Incarnation(pub u64);
 
 /// The version of every stored form; an older server refuses what a newer one wrote instead of guessing.
 pub const ENCODING_VERSION: u8 = 1;
 
 /// Namespace, its incarnation, and operation of an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 pub struct Origin {
     namespace: Box<str>,
     incarnation: Incarnation,
     operation: Box<str>,
+    weighed: Weighed,
+}
+
+/// What the entries come to that share a handle.
+#[derive(Debug, Default)]
+struct Weighed {
+    own: Gauges,
+    /// What all entries come to; none but in the table's handles.
+    total: Option<Arc<Gauges>>,
+}
+
+impl Origin {
+    /// Origins of one namespace stand together by its lives.
+    fn names(&self) -> (&str, Incarnation, &str) {
+        (&self.namespace, self.incarnation, &self.operation)
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
+}
+
+impl Eq for Origin {}
+
+impl Ord for Origin {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.names().cmp(&other.names())
+    }
+}
+
+impl PartialOrd for Origin {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Origin {
     pub fn new(namespace: NamespaceName<'_>, incarnation: Incarnation, operation: OperationName<'_>) -> Self {
-        Origin { namespace: namespace.as_str().into(), incarnation, operation: operation.as_str().into() }
+        Origin {
+            namespace: namespace.as_str().into(),
+            incarnation,
+            operation: operation.as_str().into(),
+            weighed: Weighed::default(),
+        }
+    }
+
+    /// An entry of this origin was made.
+    pub fn add(&self, load: &Load) {
+        let Weighed { own, total } = &self.weighed;
+        own.add(load);
+        total.iter().for_each(|total| total.add(load));
+    }
+
+    /// An entry of this origin was dropped; on whatever thread.
+    pub fn subtract(&self, load: &Load) {
+        let Weighed { own, total } = &self.weighed;
+        own.subtract(load);
+        total.iter().for_each(|total| total.subtract(load));
     }
 
     pub fn namespace(&self) -> &str {
@@ -68,29 +126,21 @@ impl Origin {
     }
 }
 
-/// The origins in use, each held once.
+/// The origins in use, each held once, and how much is stored under them.
 ///
 /// Entries may be freed on another thread, which must not touch this table. So it is swept: [`sweep`](Self::sweep)
-/// takes out what nobody shares any more, a few shards at a time. A shard is small enough that neither its growth nor
-/// its sweep is felt.
-#[derive(Debug)]
+/// takes out what nobody shares any more, a little at a time. It is made of trees, which never have to grow all at once.
+#[derive(Debug, Default)]
 pub struct Origins {
-    shards: Vec<HashSet<Arc<Origin>>>,
-    hasher: RandomState,
-    /// The shard that is swept next.
-    next: usize,
+    namespaces: BTreeMap<Box<str>, BTreeSet<Arc<Origin>>>,
+    /// Behind which the sweep goes on; none at the front.
+    swept: Option<Arc<Origin>>,
     /// The handle that was given last: commands that write many entries mostly want it again.
     last: Option<Arc<Origin>>,
-}
-
-const SHARDS: usize = 256;
-
-impl Default for Origins {
-    fn default() -> Self {
-        let hasher = RandomState::new();
-        let shards = (0..SHARDS).map(|_| HashSet::with_hasher(hasher.clone())).collect();
-        Origins { shards, hasher, next: 0, last: None }
-    }
+    /// What all entries come to, dead or alive.
+    total: Arc<Gauges>,
+    /// Origins all of whose entries were invalidated, until the last of these is freed.
+    dead: Vec<BTreeSet<Arc<Origin>>>,
 }
 
 impl Origins {
@@ -120,54 +170,132 @@ impl Origins {
     }
 
     fn find_or_add(&mut self, origin: &Origin) -> Arc<Origin> {
-        // The upper half of the hash: within a shard the lower one tells origins apart.
-        let shard = usize::try_from(self.hasher.hash_one(origin) >> 32).unwrap_or(0) % SHARDS;
-        let Some(shard) = self.shards.get_mut(shard) else { return Arc::new(origin.clone()) };
-        if let Some(handle) = shard.get(origin) {
+        if let Some(handle) = self.namespaces.get(&*origin.namespace).and_then(|origins| origins.get(origin))
+        {
             return Arc::clone(handle);
         }
-        let handle = Arc::new(origin.clone());
-        shard.insert(Arc::clone(&handle));
+        let Origin { namespace, incarnation, operation, .. } = origin;
+        let weighed = Weighed { own: Gauges::default(), total: Some(Arc::clone(&self.total)) };
+        let handle = Origin {
+            namespace: namespace.clone(),
+            incarnation: *incarnation,
+            operation: operation.clone(),
+            weighed,
+        };
+        let handle = Arc::new(handle);
+        self.namespaces.entry(namespace.clone()).or_default().insert(Arc::clone(&handle));
         handle
     }
 
-    /// Looks through the next shards, until `slice` origins were seen or all of them.
-    pub fn sweep(&mut self, slice: usize) {
-        self.last = None;
-        let mut seen = 0usize;
-        for _ in 0..SHARDS {
-            if seen >= slice {
-                break;
+    /// So much of a life of a namespace was invalidated at once: what is stored of it already does not count any more,
+    /// and what is stored from now on has origins of its own. A tag's entries count until they are freed.
+    #[allow(clippy::mutable_key_type)] // The names, which alone are compared, never change.
+    pub fn invalidate(&mut self, namespace: &str, incarnation: Incarnation, scope: &Scope<'_>) {
+        let Some(origins) = self.namespaces.get_mut(namespace) else { return };
+        let is_of = |origin: &Arc<Origin>| match scope {
+            Scope::All => true,
+            Scope::Operations(patterns) => {
+                patterns.iter().any(|pattern| pattern.matches(origin.operation.as_bytes()))
             }
-            seen = seen.saturating_add(self.sweep_shard());
+            Scope::Tags(_) => false,
+        };
+        self.last = None;
+        let is_one_life = [origins.first(), origins.last()]
+            .into_iter()
+            .flatten()
+            .all(|origin| origin.incarnation == incarnation);
+        let dead = match scope {
+            Scope::Tags(_) => return,
+            // However many operations there are.
+            Scope::All if is_one_life => std::mem::take(origins),
+            _ => {
+                let concerned = |origin: &Arc<Origin>| origin.incarnation == incarnation && is_of(origin);
+                let (dead, living) = std::mem::take(origins).into_iter().partition(concerned);
+                *origins = living;
+                dead
+            }
+        };
+        if origins.is_empty() {
+            self.namespaces.remove(namespace);
+        }
+        if !dead.is_empty() {
+            self.dead.push(dead);
         }
     }
 
-    /// Sweeps the next shard; how many origins it had.
-    fn sweep_shard(&mut self) -> usize {
-        let at = self.next;
-        self.next = self.next.wrapping_add(1) % SHARDS;
-        let Some(shard) = self.shards.get_mut(at) else { return 0 };
-        let seen = shard.len();
-        shard.retain(|handle| Arc::strong_count(handle) > 1);
-        if shard.len() < shard.capacity() / 4 {
-            shard.shrink_to_fit();
+    /// What the living entries of a namespace come to, or those of one operation, whatever life of it they are of.
+    pub fn load_of(&self, namespace: &str, operation: Option<&str>) -> Load {
+        let origins = self.namespaces.get(namespace).into_iter().flatten();
+        let some = origins.filter(|origin| operation.is_none_or(|operation| *origin.operation == *operation));
+        some.map(|origin| origin.weighed.own.load()).fold(Load::default(), Load::plus)
+    }
+
+    /// What all living entries come to.
+    pub fn load(&self) -> Load {
+        let dead = self.dead.iter().flatten().map(|origin| origin.weighed.own.load());
+        self.total.load().minus(dead.fold(Load::default(), Load::plus))
+    }
+
+    /// Looks through the next origins, so many of them.
+    pub fn sweep(&mut self, slice: usize) {
+        self.last = None;
+        self.sweep_dead(slice);
+        let Origins { namespaces, swept, .. } = self;
+        let from = swept.take();
+        let (mut seen, mut unused) = (0usize, Vec::new());
+        let first = from.as_ref().map_or("", |origin| origin.namespace());
+        'all: for (_, origins) in namespaces.range::<str, _>((Bound::Included(first), Bound::Unbounded)) {
+            let behind = from
+                .as_ref()
+                .filter(|origin| origins.first().is_some_and(|first| first.namespace == origin.namespace));
+            let behind = behind.map_or(Bound::Unbounded, |origin| Bound::Excluded(&**origin));
+            for origin in origins.range::<Origin, _>((behind, Bound::Unbounded)) {
+                if Arc::strong_count(origin) == 1 {
+                    unused.push(Arc::clone(origin));
+                }
+                seen = seen.saturating_add(1);
+                if seen >= slice {
+                    *swept = Some(Arc::clone(origin));
+                    break 'all;
+                }
+            }
         }
-        seen
+        for origin in unused {
+            let Some(origins) = namespaces.get_mut(&*origin.namespace) else { continue };
+            origins.remove(&*origin);
+            if origins.is_empty() {
+                namespaces.remove(&*origin.namespace);
+            }
+        }
+    }
+
+    fn sweep_dead(&mut self, slice: usize) {
+        let Some(mut origins) = self.dead.pop() else { return };
+        for _ in 0..slice.min(origins.len()) {
+            let Some(origin) = origins.pop_first() else { break };
+            if Arc::strong_count(&origin) > 1 {
+                origins.insert(origin);
+                break;
+            }
+        }
+        if !origins.is_empty() {
+            self.dead.insert(0, origins);
+        }
     }
 
     /// How many origins the table holds, used or not.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(HashSet::len).sum()
+        self.namespaces.values().map(BTreeSet::len).sum()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.namespaces.is_empty()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::policy::glob::Pattern;
     use super::*;
 
     fn origin(namespace: &str, incarnation: u64, operation: &str) -> Origin {
@@ -206,17 +334,66 @@ mod tests {
             origins.share(&origin("n", incarnation, "o"));
         }
         assert_eq!(origins.len(), 10_001);
-        (0..10).for_each(|_| origins.sweep(1000));
+        (0..11).for_each(|_| origins.sweep(1000));
         assert_eq!(origins.len(), 1);
         assert!(Arc::ptr_eq(&kept, &origins.share(&origin("kept", 0, "o"))));
     }
 
+    fn one(bytes: u64) -> Load {
+        Load { entries: 1, bytes, stored_bytes: bytes + 50, weight: 0 }
+    }
+
+    /// Entries and bytes.
+    fn of(load: Load) -> (u64, u64) {
+        (load.entries, load.bytes)
+    }
+
     #[test]
-    fn origins_spread_over_the_shards() {
+    fn what_is_invalidated_at_once_does_not_count_and_is_counted_out_once() {
         let mut origins = Origins::default();
-        let _held: Vec<_> =
-            (0..25_600).map(|incarnation| origins.share(&origin("n", incarnation, "o"))).collect();
-        let largest = origins.shards.iter().map(HashSet::len).max();
-        assert!(largest < Some(200), "{largest:?} of 25,600 in one of 256 shards");
+        let names = [("n", 1, "a"), ("n", 1, "b"), ("n", 2, "a"), ("m", 3, "a")];
+        let handles =
+            names.map(|(namespace, life, operation)| origins.share(&origin(namespace, life, operation)));
+        handles.iter().zip([1, 10, 100, 1000]).for_each(|(handle, bytes)| handle.add(&one(bytes)));
+        assert_eq!(of(origins.load()), (4, 1111));
+        assert_eq!(of(origins.load_of("n", None)), (3, 111));
+        assert_eq!(of(origins.load_of("n", Some("a"))), (2, 101));
+        assert_eq!(of(origins.load_of("none", None)), (0, 0));
+        let pattern = Pattern::of_operations(b"[a]").expect("a pattern");
+        origins.invalidate("n", Incarnation(1), &Scope::Tags(vec![b"t"]));
+        assert_eq!(of(origins.load()), (4, 1111));
+        origins.invalidate("n", Incarnation(1), &Scope::Operations(vec![pattern]));
+        assert_eq!(of(origins.load()), (3, 1110));
+        assert_eq!(of(origins.load_of("n", Some("a"))), (1, 100), "of another life");
+        let since = origins.share(&origin("n", 1, "a"));
+        since.add(&one(5));
+        assert_eq!(of(origins.load_of("n", Some("a"))), (2, 105), "stored since");
+        handles[0].subtract(&one(1));
+        assert_eq!(of(origins.load()), (4, 1115), "freed only now");
+        origins.invalidate("n", Incarnation(1), &Scope::All);
+        assert_eq!(of(origins.load()), (2, 1100));
+        origins.invalidate("n", Incarnation(2), &Scope::All);
+        assert_eq!(of(origins.load()), (1, 1000));
+        handles[1].subtract(&one(10));
+        handles[2].subtract(&one(100));
+        since.subtract(&one(5));
+        drop((handles, since));
+        (0..10).for_each(|_| origins.sweep(1000));
+        assert_eq!((of(origins.load()), origins.dead.len()), ((1, 1000), 0));
+    }
+
+    #[test]
+    fn the_sweep_takes_its_time_and_meets_all() {
+        let mut origins = Origins::default();
+        let names = |n: u64| origin(["a", "b", "c"][n as usize % 3], n / 3, "o");
+        let held: Vec<_> = (0..300).map(|n| origins.share(&names(n))).collect();
+        (300..600).for_each(|n| drop(origins.share(&names(n))));
+        origins.sweep(100);
+        assert!(origins.len() > 300);
+        (0..6).for_each(|_| origins.sweep(100));
+        assert_eq!(origins.len(), 300);
+        drop(held);
+        (0..4).for_each(|_| origins.sweep(100));
+        assert!(origins.is_empty());
     }
 }

@@ -63,6 +63,8 @@ pub enum Why {
     Expired,
     /// It, or all of its kind, was invalidated.
     Invalidated,
+    /// Memory was short.
+    Evicted,
     /// The namespace's key was deleted since.
     NamespaceDeleted,
     /// Its key holds the entry of another name (RENAME, COPY, RESTORE).
@@ -78,6 +80,7 @@ impl Why {
             Why::Unknown => None,
             Why::Expired => Some("expired"),
             Why::Invalidated => Some("invalidated"),
+            Why::Evicted => Some("evicted"),
             Why::NamespaceDeleted => Some("namespace deleted"),
             Why::Misplaced => Some("renamed, copied or restored from another name"),
             Why::Disabled => Some("disabled"),

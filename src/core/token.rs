@@ -70,6 +70,11 @@ impl Token {
         Token { kind, since, id, fingerprint: address.fingerprint, operation, tags }
     }
 
+    /// How many bytes of a token these tags take.
+    pub fn tag_bytes(tags: &[Template]) -> usize {
+        if tags.is_empty() { 0 } else { templates::to_json(tags).len() }
+    }
+
     /// Whether what the rules draw from params fits into a token.
     ///
     /// # Errors
@@ -78,7 +83,7 @@ impl Token {
     pub fn check_tags(tags: &[Template]) -> Result<(), Refusal> {
         // All but the tags is shorter than this.
         const ELSE: usize = 512;
-        let bytes = templates::to_json(tags).len();
+        let bytes = Self::tag_bytes(tags);
         let max = MAX_BYTES.saturating_sub(ELSE);
         if bytes <= max {
             return Ok(());

@@ -4,6 +4,7 @@
 //! be replicated. What it finds it removes with UNLINK, which replicas and files are told as it is.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -138,13 +139,16 @@ fn slice(context: Context<'_>) -> Option<u64> {
         }
     };
     context.select(database);
-    let (mut dead, mut orphans, mut looked_at, mut more) = (Vec::new(), false, 0usize, true);
-    while more && dead.len() < SLICE_DEAD && worked_us() < SLICE_US {
+    let mut dead = Dead::new();
+    let (mut found, mut orphans, mut looked_at, mut more) = (0usize, false, 0usize, true);
+    while more && found < SLICE_DEAD && worked_us() < SLICE_US {
         let (keys, is_more) = cursor.step(context, &ENTRY_TYPE, met, |name, met: Option<Met>| {
-            let fate = met.map_or(Fate::Unknown, |met| fate(context, name.borrow(), &met));
+            let Some(met) = met else { return };
+            let fate = fate(context, name.borrow(), &met);
             orphans |= fate == Fate::Orphan;
             if fate != Fate::Unknown {
-                dead.push(name);
+                dead.entry(met.origin.namespace().into()).or_default().push(name);
+                found = found.saturating_add(1);
             }
         });
         looked_at = looked_at.saturating_add(keys);
@@ -155,11 +159,13 @@ fn slice(context: Context<'_>) -> Option<u64> {
         SWEEPING.with(|sweeping| sweeping.kept.set(0));
         return Some(POSTPONED_MS);
     }
-    let found = dead.len();
-    let removed = remove(context, &dead);
+    let (removed, refused) = remove(context, &dead);
     let kept = (looked_at as u64).saturating_sub(removed);
     SWEEPING.with(|sweeping| {
         sweeping.kept.set(sweeping.kept.get().saturating_add(kept));
+        if refused {
+            sweeping.sweep.borrow_mut().ask(database);
+        }
         if more {
             *sweeping.cursor.borrow_mut() = Some(cursor);
         } else {
@@ -167,8 +173,12 @@ fn slice(context: Context<'_>) -> Option<u64> {
             sweeping.kept.set(0);
         }
     });
-    Some(rest_us(worked_us(), looked_at, found).div_ceil(1000))
+    let rest_ms = rest_us(worked_us(), looked_at, found).div_ceil(1000);
+    Some(if refused { rest_ms.max(POSTPONED_MS) } else { rest_ms })
 }
+
+/// The keys of dead entries, by their namespaces.
+type Dead = BTreeMap<Box<str>, Vec<OwnedString>>;
 
 /// What is needed to judge an entry; the server is not called here.
 fn met(_name: BorrowedString<'_>, value: &NonNull<c_void>) -> Option<Met> {
@@ -203,12 +213,11 @@ fn fate(context: Context<'_>, name: BorrowedString<'_>, met: &Met) -> Fate {
     }
 }
 
-/// Removes them; how many of them were there.
-fn remove(context: Context<'_>, dead: &[OwnedString]) -> u64 {
-    if dead.is_empty() {
-        return 0;
-    }
-    let removed = context.unlink(dead);
-    SWEEPING.with(|sweeping| sweeping.swept.set(sweeping.swept.get().saturating_add(removed)));
-    removed
+/// Removes them, with a call for each namespace: in a cluster the keys of a call must be of one slot. How many were there,
+/// and whether any call was refused, as where the cluster is down.
+fn remove(context: Context<'_>, dead: &Dead) -> (u64, bool) {
+    let removed: Vec<Option<u64>> = dead.values().map(|keys| context.unlink(keys)).collect();
+    let count = removed.iter().flatten().sum();
+    SWEEPING.with(|sweeping| sweeping.swept.set(sweeping.swept.get().saturating_add(count)));
+    (count, removed.contains(&None))
 }

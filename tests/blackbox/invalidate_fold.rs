@@ -173,3 +173,26 @@ fn more_operations_than_are_kept() {
     assert!(is_there(&mut client, "op65535", "2"));
     assert!(call!(client, "MEMORY", "USAGE", "ns").int() < 12 << 20);
 }
+
+/// What one call names is compared with what is kept and with what is leased, not each with each.
+#[test]
+fn a_call_with_very_many_names_takes_no_longer_than_they_do() {
+    const LEASES: usize = 10_000;
+    let server = Launch::new().line("cache.sweep no").start();
+    let mut client = server.client();
+    call!(client, "CACHE.POLICY", "SET", "ns", "*", "TAGS", "t:{params}");
+    let jobs: Vec<String> = (0..LEASES).map(|n| format!(r#"{{"operation":"op{n}","params":{n}}}"#)).collect();
+    let plan = format!("[{}]", jobs.join(","));
+    for (what, suffix, revoked) in [("TAG", "", 0), ("OPERATION", "", 0), ("OPERATION", "*", LEASES)] {
+        let mut command = args!["CACHE.INVALIDATE", what, "ns"];
+        command.extend((0..50_000).map(|n| format!("none{n}{suffix}").into_bytes()));
+        call!(client, "CACHE.PLAN", "ns", &plan);
+        let begun = std::time::Instant::now();
+        client.must(&command);
+        let took = begun.elapsed();
+        assert!(took.as_secs() < 4, "{what} ...{suffix} took {took:?}");
+        let again = call!(client, "CACHE.PLAN", "ns", &plan);
+        let leased = again.array().iter().filter(|job| job.array()[0].text() == "LEASE").count();
+        assert_eq!(leased, revoked, "{what} ...{suffix}");
+    }
+}

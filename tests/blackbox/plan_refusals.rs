@@ -71,6 +71,8 @@ fn what_is_not_json_or_has_not_the_shape() {
     for bad in [
         "7",
         "{}",
+        r#"["op",1,null]"#,
+        r#"["op",1,null,[]]"#,
         r#"{"params":1}"#,
         r#"{"operation":"op"}"#,
         r#"{"operation":null,"params":1}"#,
@@ -251,6 +253,53 @@ fn plans_beyond_the_limits_lease_nothing() {
     assert_eq!(statuses(format!("[{ABSENT_JOB},{once}]")), ["LEASE", "HIT"]);
     // Nothing is sent back by an invalidation.
     assert_eq!(call!(client, "CACHE.INVALIDATE.PLAN", "ns", format!("[{once},{once}]")), 1.into());
+}
+
+#[test]
+fn progress_and_tags_in_tokens_count_as_bytes_of_the_reply() {
+    let (_server, mut client) = prepared();
+    call!(client, "CONFIG", "SET", "cache.plan-reply-max-bytes", "1kb");
+    let too_big = |client: &mut Client, text: &str| {
+        let reply = call!(client, "CACHE.PLAN", "ns", text);
+        assert_eq!(reply.error_word(), "TOOBIG", "{text}: {reply:?}");
+        assert!(reply.error().contains("cache.plan-reply-max-bytes"), "{reply:?}");
+    };
+    let token = ABSENT.lease(&mut client, "");
+    let progress = format!("\"{}\"", "x".repeat(600));
+    assert_eq!(cache!(client, "RENEW", "ns", token, "PROGRESS", progress), ok());
+    too_big(&mut client, &format!("[{ABSENT_JOB},{ABSENT_JOB}]"));
+    assert_eq!(call!(client, "CACHE.PLAN", "ns", format!("[{ABSENT_JOB}]")).array().len(), 1);
+
+    call!(client, "CONFIG", "SET", "cache.tag-max-bytes", "1kb");
+    call!(client, "CACHE.POLICY", "SET", "ns", "tagged", "TAGS", "t:{params}");
+    let job = |digit: &str| format!(r#"{{"operation":"tagged","params":"{}"}}"#, digit.repeat(600));
+    let jobs = format!("[{},{}]", job("1"), job("2"));
+    too_big(&mut client, &jobs);
+    for digit in ["1", "2"] {
+        let result = call!(
+            client,
+            "CACHE.RESULT",
+            "SET",
+            "ns",
+            "tagged",
+            format!("\"{}\"", digit.repeat(600)),
+            "r",
+            "PX",
+            1,
+            "GRACE",
+            100_000
+        );
+        assert_eq!(result, ok());
+    }
+    // Stale by now, and each brings a token for its refresh.
+    call!(client, "DEBUG", "SLEEP", "0.01");
+    too_big(&mut client, &jobs);
+    call!(client, "CONFIG", "SET", "cache.plan-reply-max-bytes", "2kb");
+    let statuses = call!(client, "CACHE.PLAN", "ns", jobs);
+    for answer in statuses.array() {
+        assert_eq!(answer.array()[0].text(), "STALE");
+        assert_ne!(answer.array()[2], nil(), "a refused plan leased nothing");
+    }
 }
 
 const ABSENT_JOB: &str = r#"{"operation":"op","params":2}"#;

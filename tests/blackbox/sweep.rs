@@ -420,3 +420,51 @@ fn clients_go_on_while_it_works() {
     }
     assert!(n > 20, "{n}");
 }
+
+/// The keys of a call must be of one slot there, and the dead of a slice are of many.
+#[test]
+fn in_a_cluster_namespaces_of_many_slots_are_freed() {
+    let server = Launch::new().cluster().start();
+    let mut client = server.client();
+    client.must(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    wait_until("the node serves", || call!(client, "CLUSTER", "INFO").text().contains("cluster_state:ok"));
+    let namespaces: Vec<String> = (0..20).map(|n| format!("ns{n}")).collect();
+    for ns in &namespaces {
+        fill(&mut client, ns, 10);
+    }
+    // They are to die between two slices.
+    call!(client, "CONFIG", "SET", "cache.sweep", "no");
+    for (n, ns) in namespaces.iter().enumerate() {
+        if n % 2 == 0 {
+            call!(client, "CACHE.INVALIDATE", "TAG", ns, "t");
+        } else {
+            call!(client, "DEL", ns);
+        }
+    }
+    assert_eq!(keys(&mut client), 210);
+    call!(client, "CONFIG", "SET", "cache.sweep", "yes");
+    wait_until("the dead are freed", || keys(&mut client) == 10);
+    assert_eq!(counter(&mut client, "cache_swept"), 200);
+}
+
+#[test]
+fn a_cluster_that_is_down_is_swept_when_it_is_up_again() {
+    let server = Launch::new().cluster().start();
+    let mut client = server.client();
+    let serves = |client: &mut Client| call!(client, "CLUSTER", "INFO").text().contains("cluster_state:ok");
+    client.must(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    wait_until("the node serves", || serves(&mut client));
+    fill(&mut client, "ns", 10);
+    call!(client, "CONFIG", "SET", "cache.sweep", "no");
+    call!(client, "CACHE.INVALIDATE", "NAMESPACE", "ns");
+    let slot = call!(client, "CLUSTER", "KEYSLOT", "other");
+    client.must(&args!["CLUSTER", "DELSLOTS", slot.int()]);
+    wait_until("the cluster is down", || !serves(&mut client));
+    call!(client, "CONFIG", "SET", "cache.sweep", "yes");
+    // Longer than a turn takes.
+    call!(client, "DEBUG", "SLEEP", "0.1");
+    assert_eq!(keys(&mut client), 11);
+    assert_eq!(counter(&mut client, "cache_swept"), 0);
+    client.must(&args!["CLUSTER", "ADDSLOTS", slot.int()]);
+    wait_until("the dead are freed", || keys(&mut client) == 1);
+}

@@ -87,6 +87,7 @@ fn a_bad_json_row_in_the_middle() {
         "7",
         "null",
         "[]",
+        r#"["op",1,2,null,null,[],null,null]"#,
         "\"row\"",
         "{}",
         r#"{"params":1,"result":1}"#,

@@ -1,9 +1,8 @@
 //! One entry that is being computed, or waited for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
-use super::super::epochs::Scope;
 use super::super::fetch::Ask;
 use super::super::policy::templates::Template;
 use super::super::stamp::Stamp;
@@ -116,19 +115,11 @@ impl Flight {
         self.lease.as_ref().filter(|lease| lease.is_held(steady))
     }
 
-    /// Whether an invalidation concerns what is computed, as far as is known.
-    pub fn is_in(&self, scope: &Scope<'_>) -> bool {
-        match scope {
-            Scope::All => true,
-            Scope::Operations(patterns) => {
-                patterns.iter().any(|pattern| pattern.matches(self.place.operation.as_bytes()))
-            }
-            Scope::Tags(tags) => {
-                let drawn = self.lease.iter().flat_map(|lease| &lease.grant.tags);
-                let mut known = drawn.filter_map(Template::text);
-                known.any(|tag| tags.contains(&tag.as_bytes()))
-            }
-        }
+    /// Whether what is computed bears one of these tags, as far as is known.
+    pub fn bears(&self, tags: &HashSet<&[u8]>) -> bool {
+        let drawn = self.lease.iter().flat_map(|lease| &lease.grant.tags);
+        let mut known = drawn.filter_map(Template::text);
+        known.any(|tag| tags.contains(tag.as_bytes()))
     }
 
     pub fn waiting(&self) -> usize {

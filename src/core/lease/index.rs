@@ -54,10 +54,16 @@ impl Index {
         }
     }
 
-    /// All flights of a namespace.
-    pub fn of_namespace(&self, database: i32, namespace: &str) -> Vec<FlightId> {
+    /// All flights of a namespace, but for operations that are not wanted.
+    pub fn of_namespace(
+        &self,
+        database: i32,
+        namespace: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Vec<FlightId> {
         let operations = self.databases.get(&database).and_then(|namespaces| namespaces.get(namespace));
-        operations.into_iter().flat_map(HashMap::values).flat_map(BTreeMap::values).copied().collect()
+        let wanted = operations.into_iter().flatten().filter(|(operation, _)| is_wanted(operation));
+        wanted.flat_map(|(_, flights)| flights.values()).copied().collect()
     }
 
     /// Enters a flight again at its place.

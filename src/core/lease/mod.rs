@@ -10,6 +10,7 @@
 //! | [`table`] | all of them, by address, by deadline |
 //! | [`mod@waiters`] | those who wait |
 //! | [`dropped`] | what goes all at once |
+//! | [`scope`] | what goes since it was invalidated |
 //! | [`settle`] | who of those who wait is next |
 //! | [`answers`] | waiters that are answered, and not told yet |
 //! | [`steady`] | a time that never steps back |
@@ -20,6 +21,7 @@ pub mod flight;
 pub mod index;
 #[cfg(test)]
 mod schedules;
+mod scope;
 pub mod settle;
 pub mod steady;
 pub mod table;

@@ -107,7 +107,7 @@ fn steps() -> impl Strategy<Value = Step> {
 /// An entry as it is stored.
 #[derive(Debug, Clone)]
 struct Kept {
-    origin: Origin,
+    origin: Rc<Origin>,
     version: u64,
     created: Instant,
     ttl_ms: u64,
@@ -310,7 +310,7 @@ impl World {
 
     fn store(&mut self, entry: usize, ttl_ms: u64, grace_ms: u64, negative: bool) {
         let (incarnation, version) = self.mutate();
-        let origin = Origin::new(name(), incarnation, address(entry).operation);
+        let origin = Rc::new(Origin::new(name(), incarnation, address(entry).operation));
         self.entries[entry] = Some(Kept { origin, version, created: self.now, ttl_ms, grace_ms, negative });
         let era = Some(Era(self.process));
         self.namespace.as_mut().expect("made").wrote(Mark::from(&address(entry).fingerprint), version, era);

@@ -13,12 +13,18 @@ pub struct Steady {
 }
 
 impl Steady {
-    /// The steady time at a wall-clock time.
+    /// The steady time at a wall-clock time, from which it counts on.
     pub fn at(&mut self, now: Instant) -> u64 {
-        let step = self.last.map_or(0, |last| now.since(last));
-        self.elapsed_ms = self.elapsed_ms.saturating_add(step);
+        self.elapsed_ms = self.would_be(now);
         self.last = Some(now);
         self.elapsed_ms
+    }
+
+    /// The steady time at a wall-clock time that is later than the command's. To count on from there, and from the command's
+    /// time once more, would count what is in between twice.
+    pub fn would_be(&self, now: Instant) -> u64 {
+        let step = self.last.map_or(0, |last| now.since(last));
+        self.elapsed_ms.saturating_add(step)
     }
 }
 
@@ -31,5 +37,15 @@ mod tests {
         let mut steady = Steady::default();
         let mut at = |ms| steady.at(Instant::from_unix_ms(ms));
         assert_eq!([at(5000), at(5010), at(1000), at(1005), at(5000)], [0, 10, 10, 15, 4010]);
+    }
+
+    #[test]
+    fn a_look_ahead_counts_nothing() {
+        let mut steady = Steady::default();
+        steady.at(Instant::from_unix_ms(5000));
+        for ms in 1..=100 {
+            assert_eq!(steady.would_be(Instant::from_unix_ms(5000 + ms)), ms);
+            assert_eq!(steady.at(Instant::from_unix_ms(5000)), 0);
+        }
     }
 }

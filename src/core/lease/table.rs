@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
-use super::super::epochs::Scope;
 use super::super::instant::Instant;
 use super::super::token::{GrantId, Token};
 use super::answers::Answers;
@@ -370,18 +369,6 @@ impl Leases {
         self.tidy(id);
     }
 
-    /// So much of a namespace was invalidated at once: of its leases those go that are known to be concerned. Tags
-    /// that a result brings are known when it comes.
-    pub fn revoke_scope(&mut self, database: i32, namespace: &str, scope: &Scope<'_>) {
-        if *scope == Scope::All {
-            self.drop_namespace(database, namespace);
-            return;
-        }
-        let mut flights = self.index.of_namespace(database, namespace);
-        flights.retain(|id| self.flights.get(id).is_some_and(|flight| flight.is_in(scope)));
-        flights.into_iter().for_each(|id| self.revoke_in(id));
-    }
-
     /// The role of this server changed: all is forgotten. Whoever waits is told by core; tokens become those of a
     /// stranger.
     pub fn clear(&mut self) {
@@ -412,9 +399,10 @@ impl Leases {
         Some(Lapse { place, had_progress })
     }
 
-    /// How long until the next deadline, in milliseconds; none where there is none.
-    pub fn due_in_ms(&mut self, now: Instant) -> Option<u64> {
-        let steady = self.steady(now);
+    /// How long until the next deadline, in milliseconds; none where there is none. Timers are set by the time of day, while
+    /// a command goes by the time at its beginning.
+    pub fn due_in_ms(&self, now: Instant) -> Option<u64> {
+        let steady = self.steady.would_be(now);
         self.deadlines.first().map(|(deadline, _)| deadline.saturating_sub(steady))
     }
 }

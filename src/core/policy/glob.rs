@@ -71,6 +71,11 @@ impl Pattern {
         &self.text
     }
 
+    /// Whether it is a name itself, which is all that it matches then.
+    pub fn is_name(&self) -> bool {
+        self.text.bytes().all(is_name_byte)
+    }
+
     /// Whether it matches the whole name. Nothing matches the empty name, which no one has.
     pub fn matches(&self, name: &[u8]) -> bool {
         let mut step = 0usize;

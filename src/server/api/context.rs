@@ -132,8 +132,8 @@ impl<'a> Context<'a> {
         unsafe { api!(RedisModule_DbSize(self.as_ptr())) }
     }
 
-    /// Removes keys, here, on replicas and in files; how many there were.
-    pub fn unlink(self, keys: &[OwnedString]) -> u64 {
+    /// Removes keys, here, on replicas and in files; how many there were, none where core refused.
+    pub fn unlink(self, keys: &[OwnedString]) -> Option<u64> {
         let mut pointers: Vec<_> = keys.iter().map(|key| key.borrow().as_ptr()).collect();
         // SAFETY: "!v" takes a vector of strings and its length; the reply is freed once.
         unsafe {
@@ -145,11 +145,11 @@ impl<'a> Context<'a> {
                 pointers.len()
             ));
             if reply.is_null() {
-                return 0;
+                return None;
             }
             let removed = api!(RedisModule_CallReplyInteger(reply));
             api!(RedisModule_FreeCallReply(reply));
-            u64::try_from(removed).unwrap_or(0)
+            Some(u64::try_from(removed).unwrap_or(0))
         }
     }
 

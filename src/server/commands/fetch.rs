@@ -76,17 +76,6 @@ pub enum Prepared<'f> {
     Compute(Box<[Template]>),
 }
 
-impl Prepared<'_> {
-    /// Bytes of the result or message.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Prepared::Value { stored, .. } => stored.entry.result.len(),
-            Prepared::Failed { message, .. } => message.len(),
-            Prepared::Bypass | Prepared::Compute(_) => 0,
-        }
-    }
-}
-
 impl<'f> Fetching<'f, '_> {
     /// What is answered most often, and leaves nothing to decide.
     #[inline]
@@ -109,6 +98,23 @@ impl<'f> Fetching<'f, '_> {
             Offer::Failed { message, version } => Ok(Prepared::Failed { message, version }),
             Offer::Nothing if self.found.bypassed => Ok(Prepared::Bypass),
             Offer::Nothing => self.call.bound_tags(&self.entry, &self.found.policy).map(Prepared::Compute),
+        }
+    }
+
+    /// Bytes of what the answer brings: the result or message, the progress of another's lease, what a token says of tags.
+    pub fn bytes(&self, prepared: &Prepared<'_>) -> usize {
+        match prepared {
+            Prepared::Value { stored, due: false, .. } => stored.entry.result.len(),
+            Prepared::Value { stored, due: true, .. } => {
+                let tags = self.call.bound_tags(&self.entry, &self.found.policy).unwrap_or_default();
+                stored.entry.result.len().saturating_add(Token::tag_bytes(&tags))
+            }
+            Prepared::Failed { message, .. } => message.len(),
+            Prepared::Bypass => 0,
+            Prepared::Compute(tags) => {
+                let progress = with_leases(|leases| leases.progress(&self.place(), self.call.now));
+                progress.map_or(0, |progress| progress.text.len()).saturating_add(Token::tag_bytes(tags))
+            }
         }
     }
 

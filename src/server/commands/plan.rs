@@ -66,11 +66,11 @@ impl<'f, 'p> Answer<'f, 'p> {
         Ok(Answer::Else(Box::new((fetch, prepared))))
     }
 
-    /// Bytes of the result or message.
+    /// Bytes of what it brings.
     fn bytes(&self) -> usize {
         match self {
             Answer::Hit { result, .. } => result.len(),
-            Answer::Else(fetch) => fetch.1.bytes(),
+            Answer::Else(fetch) => fetch.0.bytes(&fetch.1),
         }
     }
 
