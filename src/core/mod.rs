@@ -11,7 +11,7 @@
 //! | [`policy`], [`mod@pointer`] | what the rules say of it, and what they look at |
 //! | [`set`], [`merge`], [`invalidate`], [`lifetime`] | what the commands decide |
 //! | [`fetch`], [`fail`], [`lease`], [`token`], [`fence`] | who computes, who waits, and whose result counts |
-//! | [`plan`], [`object`] | many jobs at once, and how JSON objects are read |
+//! | [`plan`] | many jobs at once |
 //! | [`mod@sweep`] | what is to be freed, and how fast |
 //! | [`follow`] | who waits for a change |
 //! | [`stats`] | what all of it came to |
@@ -36,7 +36,6 @@ pub mod memo;
 pub mod merge;
 pub mod name;
 pub mod namespace;
-pub mod object;
 pub mod origin;
 pub mod plan;
 pub mod pointer;

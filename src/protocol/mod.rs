@@ -19,4 +19,5 @@ pub mod result;
 pub mod stats;
 pub mod table;
 pub mod warm;
+mod warm_json;
 pub mod write_options;

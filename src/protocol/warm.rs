@@ -2,16 +2,13 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::entry_arguments::{EntryArguments, NAMESPACE, too_few};
 use super::options::Options;
 use super::table::{Argument, Command, Flag, KeyUse, Kind};
+use super::warm_json::{self, JsonRow};
 use super::write_options::{EXPIRY, GRACE, SINCE, TAGS, since, write};
-use crate::core::limits::{Limits, MAX_INTEGER, maxima};
+use crate::core::limits::Limits;
 use crate::core::name::NamespaceName;
-use crate::core::object::Object;
 use crate::core::refusal::{Code, Refusal};
 use crate::core::set::{Condition, Expiry, Write};
 use crate::core::stamp::Stamp;
@@ -174,10 +171,10 @@ impl<'a> Request<'a> {
     }
 
     fn row_of_json(&self, row: &'a JsonRow<'a>, limits: &Limits) -> Result<Row<'a>, Refusal> {
-        let result = row.result.get().as_bytes();
+        let result = row.result.as_bytes();
         limits.check_result(result)?;
         row.check(limits)?;
-        let words = [row.operation.as_bytes(), row.params.get().as_bytes()];
+        let words = [row.operation.as_bytes(), row.params.as_bytes()];
         let entry = EntryArguments::within(self.namespace, words, limits)?;
         let write = Write {
             result,
@@ -201,61 +198,10 @@ fn triples<'a>(words: &'a [&'a [u8]]) -> Result<&'a [[&'a [u8]; 3]], Refusal> {
     Ok(triples)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JsonRow<'a> {
-    #[serde(borrow)]
-    operation: Cow<'a, str>,
-    #[serde(borrow)]
-    params: &'a RawValue,
-    #[serde(borrow)]
-    result: &'a RawValue,
-    ttl_ms: Option<u64>,
-    grace_ms: Option<u64>,
-    #[serde(borrow, default)]
-    tags: Vec<Cow<'a, str>>,
-    took_ms: Option<u64>,
-    weight: Option<u64>,
-}
-
+/// The rows of JSON.
 fn json_rows(array: &[u8]) -> Result<Vec<JsonRow<'_>>, Refusal> {
-    let rows: Vec<&RawValue> = serde_json::from_slice(array)
-        .map_err(|fault| Refusal::syntax(format!("JSON is not accepted: an array of rows is ({fault})")))?;
-    check_count(rows.len())?;
-    let mut read = Vec::with_capacity(rows.len());
-    for (index, row) in rows.into_iter().enumerate() {
-        let Object(row) = serde_json::from_str(row.get()).map_err(|fault| {
-            let accepted = "an object with operation, params and result is accepted";
-            of_row(index, Refusal::syntax(format!("{accepted} ({fault})")))
-        })?;
-        read.push(row);
-    }
-    Ok(read)
-}
-
-impl JsonRow<'_> {
-    /// Whether its members say something that can be.
-    fn check(&self, limits: &Limits) -> Result<(), Refusal> {
-        for (name, number) in [("ttl_ms", self.ttl_ms), ("grace_ms", self.grace_ms)] {
-            if let Some(number) = number {
-                limits.check_duration(&format!("{name} {number}"), number)?;
-            }
-        }
-        if self.ttl_ms == Some(0) {
-            return Err(Refusal::syntax("ttl_ms 0 is not accepted: at least 1 is"));
-        }
-        for (name, number) in [("took_ms", self.took_ms), ("weight", self.weight)] {
-            if number.is_some_and(|number| number > MAX_INTEGER) {
-                return Err(Refusal::syntax(format!(
-                    "{name} is too large: at most {MAX_INTEGER} is accepted"
-                )));
-            }
-        }
-        if self.tags.len() > maxima::TAGS {
-            return Err(Refusal::new(Code::TooBig, format!("{} tags are too many", self.tags.len())));
-        }
-        Ok(())
-    }
+    let (rows, count) = warm_json::rows(array, MAX_ROWS)?;
+    check_count(count).map(|()| rows)
 }
 
 fn check_count(rows: usize) -> Result<(), Refusal> {

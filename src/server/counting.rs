@@ -9,7 +9,7 @@ use super::api::string::OwnedString;
 use super::{runtime, sweep};
 use crate::core::entry::{Entry, Mark};
 use crate::core::instant::Instant;
-use crate::core::name::{NamespaceName, OperationName};
+use crate::core::name::NamespaceName;
 use crate::core::origin::Origin;
 use crate::core::state::{Address, State, Why};
 use crate::core::stats::departed::{Cause, Departed};
@@ -183,11 +183,9 @@ impl Unlinked {
     }
 }
 
-/// What holds for an operation changed, or is known only now.
-pub fn row_with_target(namespace: NamespaceName<'_>, operation: OperationName<'_>, percent: u8) -> Rc<Row> {
-    let row = row(namespace.as_str(), operation.as_str());
-    row.set_target(percent);
-    row
+/// Whether an operation has a row of its own.
+pub fn is_told_apart(namespace: &str, operation: &str) -> bool {
+    with(|statistics| statistics.find(namespace, operation).is_some())
 }
 
 /// The server's own tick: tells those who subscribed to it that the health of a namespace has changed.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::api::string::OwnedString;
-use super::runtime::{Account, Resolved, Runtime};
+use super::runtime::{Account, Runtime};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::limits::Limits;
 use crate::core::name::{NamespaceName, OperationName};
@@ -75,14 +75,13 @@ impl Runtime {
         let plan = Plan::parse(text, &limits)?;
         let operations = operations(&plan)?;
         let policies = operations.iter().map(|operation| self.policy(namespace, *operation)).collect();
-        let entry = |(index, job): (usize, &Job)| {
-            let operation = *operations.get(job.operation as usize)?;
-            let entry = EntryArguments::of_json(namespace, operation, job.params.of(text));
-            let resolved = self.resolve(&entry).map_err(|refusal| told_of_job(index, refusal));
-            Some(resolved.map(|Resolved { fingerprint, key, .. }| (fingerprint, key)))
-        };
-        let entries = plan.jobs.iter().enumerate().filter_map(entry);
-        let entries = entries.collect::<Result<Vec<_>, Refusal>>()?;
+        let mut entries = Vec::with_capacity(plan.jobs.len());
+        for (index, job) in plan.jobs.iter().enumerate() {
+            let Some(operation) = operations.get(job.operation as usize) else { continue };
+            let entry = EntryArguments::of_json(namespace, *operation, job.params.of(text));
+            let resolved = self.resolve(&entry).map_err(|refusal| told_of_job(index, refusal))?;
+            entries.push((resolved.fingerprint, resolved.key));
+        }
         Ok(ResolvedPlan { plan, policies, entries, limits, firsts: OnceCell::new() })
     }
 }

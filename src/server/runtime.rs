@@ -65,7 +65,7 @@ pub struct Resolved {
 
 /// What holds for an operation of a namespace, and where it is counted.
 pub struct Account {
-    policy: Policy,
+    policy: Rc<Policy>,
     pub row: Rc<Row>,
 }
 
@@ -230,6 +230,8 @@ const MAX_RESOLVED: usize = 10_000;
 /// present one is full it becomes the past one, from which what is asked for again is taken over.
 #[derive(Default)]
 struct Policies {
+    /// What holds without any rule.
+    default: Rc<Policy>,
     /// The one that was asked for last.
     last: Option<(Box<str>, Box<str>, Rc<Account>)>,
     present: Generation,
@@ -277,10 +279,16 @@ impl Policies {
     ) -> Rc<Account> {
         let (of, name) = (namespace.as_str(), operation.as_str());
         let account = self.past.get(of, name).map(Rc::clone).unwrap_or_else(|| {
-            let policy = rules.resolve(of, name);
-            let row = counting::row_with_target(namespace, operation, policy.target_percent);
+            let policy =
+                if rules.is_empty() { Rc::clone(&self.default) } else { Rc::new(rules.resolve(of, name)) };
+            let row = counting::row(of, name);
+            row.set_target(policy.target_percent);
             Rc::new(Account { policy, row })
         });
+        // To find it again would save nothing, and there are many such names.
+        if rules.is_empty() && !counting::is_told_apart(of, name) {
+            return account;
+        }
         if self.present.count >= MAX_RESOLVED {
             self.past = std::mem::take(&mut self.present);
         }

@@ -112,11 +112,9 @@ fn fields_that_are_unknown_doubled_or_lack_their_value() {
 #[test]
 fn fields_that_take_no_effect_yet() {
     let (_server, mut client) = with_a_rule();
-    for (field, good, bad) in [("COMPRESS", "4kb", "4xb")] {
-        refused(&mut client, &[field, good], &[field, "takes no effect"]);
-        refused(&mut client, &["TTL", "9m", field, good], &[field]);
-        refused(&mut client, &[field, bad], &[field, &format!("'{bad}'")]);
-    }
+    refused(&mut client, &["COMPRESS", "4kb"], &["COMPRESS", "takes no effect"]);
+    refused(&mut client, &["TTL", "9m", "COMPRESS", "4kb"], &["COMPRESS"]);
+    refused(&mut client, &["COMPRESS", "4xb"], &["COMPRESS", "'4xb'"]);
     // Budgets belong to rules for operation `*`, and are not obeyed there yet.
     for (field, good, bad) in [
         ("MAXBYTES", "500mb", "0"),

@@ -121,20 +121,6 @@ fn count(counts: &mut [u32], index: u32) {
     }
 }
 
-/// A job in a circle that `first`, which is in it or behind it, depends on. `open` is how many of its dependencies keep each
-/// job from being taken out; to go from one to the next of those must come back some time.
-fn in_circle(dependencies: &[Vec<usize>], open: &[usize], first: usize) -> usize {
-    let mut seen = vec![false; dependencies.len()];
-    let mut index = first;
-    while let Some(seen) = seen.get_mut(index)
-        && !std::mem::replace(seen, true)
-    {
-        let on = dependencies.get(index).into_iter().flatten();
-        index = on.copied().find(|&other| open.get(other).is_some_and(|&open| open > 0)).unwrap_or(index);
-    }
-    index
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
