@@ -60,12 +60,24 @@ unsafe extern "C" fn on_key_event(
             unsafe { (Context::new(context), BorrowedString::new(key), CStr::from_ptr(event)) };
         let (Some(context), Some(key)) = (context, key) else { return };
         counting::removed(context, event.to_bytes(), key.bytes());
+        if event == c"restore" && context.is_cluster() && is_ours(context, key) {
+            // What moved here may be dead already, or be so by what moves with it. Outside a cluster it is not known when
+            // all of a namespace has arrived, and its entries must not be taken for orphans until then.
+            sweep::ask(context.database());
+        }
         if !waiting::with_followers(|followers| followers.is_empty()) {
             waiting::changed_key(context.database(), key.bytes());
             waiting::changed_namespace(context.database(), key.bytes());
         }
     });
     raw::REDISMODULE_OK as c_int
+}
+
+/// Whether that is the key of an entry or a namespace, as far as its name and the roster tell.
+fn is_ours(context: Context<'_>, key: BorrowedString<'_>) -> bool {
+    let is_namespace =
+        || runtime::with(|runtime| runtime.roster.borrow().knows(context.database(), key.bytes()));
+    key.bytes().starts_with(b"result:") || is_namespace()
 }
 
 type EventCallback = unsafe extern "C" fn(*mut raw::RedisModuleCtx, raw::RedisModuleEvent, u64, *mut c_void);

@@ -48,6 +48,11 @@ impl Roster {
         self.places.iter().map(|(database, _)| *database).collect()
     }
 
+    /// Whether a namespace was met there.
+    pub fn knows(&self, database: i32, name: &[u8]) -> bool {
+        self.places.contains(&(database, name.into()))
+    }
+
     /// The databases in which a namespace was met. So many steps as there are databases with any.
     pub fn databases_of(&self, name: &[u8]) -> Vec<i32> {
         let mut databases = Vec::new();

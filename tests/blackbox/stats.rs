@@ -327,6 +327,53 @@ fn rows_are_bounded_and_nothing_is_lost() {
 }
 
 #[test]
+fn the_figures_of_a_status_endpoint_are_one_call() {
+    let page = include_str!("../../docs/statistics.md");
+    let script = page.split("```lua\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a script");
+    assert!(script.lines().count() <= 10);
+    let server = Server::start();
+    let mut client = server.client();
+    let status = |client: &mut Client| -> serde_json::Value {
+        serde_json::from_str(&call!(client, "EVAL_RO", script, 1, "ns").text()).expect("JSON")
+    };
+    let expected = |hits, misses, errors, invalidations, hit_rate: f64| {
+        serde_json::json!({"hits": hits, "misses": misses, "errors": errors, "invalidations": invalidations,
+            "hit_rate": hit_rate, "total_requests": hits + misses})
+    };
+    let told = status(&mut client);
+    assert_eq!(told["hit_rate"].as_f64(), Some(0.0));
+    cache!(client, "SET", "ns", "op", "1", "r");
+    (0..3).for_each(|_| drop(cache!(client, "GET", "ns", "op", "1")));
+    cache!(client, "INVALIDATE", "ns", "op", "1");
+    cache!(client, "GET", "ns", "op", "1");
+    cache!(client, "GET", "ns", "op", "[");
+    assert_eq!(status(&mut client), expected(3, 1, 1, 1, 0.75));
+}
+
+#[test]
+fn a_change_of_health_is_told_at_the_namespace() {
+    let server = Launch::new().line("notify-keyspace-events KEd").start();
+    let (mut client, mut listener) = (server.client(), server.client());
+    listener.must(&["PSUBSCRIBE", "__keyevent@*"]);
+    let mut heard = |name: &str| {
+        wait_until(&format!("{name} is told"), || {
+            let message = listener.receive().expect("the subscription goes on");
+            let [_, _, channel, key] = message.array() else { panic!("{message:?}") };
+            channel.text().ends_with(name) && key.text() == "ns"
+        });
+        name.split('_').next_back().unwrap().to_owned()
+    };
+    cache!(client, "GET", "ns", "op", "1");
+    assert_eq!(heard("@0__:cache:degraded"), ":cache:degraded");
+    // A namespace is told of in the database in which it is.
+    call!(client, "SELECT", 3);
+    cache!(client, "SET", "ns", "op", "1", "r");
+    (0..9).for_each(|_| drop(cache!(client, "GET", "ns", "op", "1")));
+    assert_eq!(heard("@3__:cache:healthy"), ":cache:healthy");
+    assert_eq!(stat(&mut client, &["ns"], "health"), "healthy".into());
+}
+
+#[test]
 fn bad_words_are_refused_and_unknown_names_are_not() {
     let server = Server::start();
     let mut client = server.client();

@@ -1,7 +1,7 @@
 //! The sweep: what an invalidation of many has made absent is freed in the background, and nothing else ever is.
 
 use crate::harness::{
-    AofBase, Client, Entry, Launch, ReplicationStream, Server, assert_same_digests, digests, nil, ok,
+    AofBase, Client, Entry, Launch, ReplicationStream, Server, Value, assert_same_digests, digests, nil, ok,
     wait_for_aof_rewrite, wait_for_replica_in_sync, wait_until,
 };
 use crate::{args, cache, call};
@@ -467,4 +467,25 @@ fn a_cluster_that_is_down_is_swept_when_it_is_up_again() {
     assert_eq!(counter(&mut client, "cache_swept"), 0);
     client.must(&args!["CLUSTER", "ADDSLOTS", slot.int()]);
     wait_until("the dead are freed", || keys(&mut client) == 1);
+}
+
+#[test]
+fn what_moves_here_dead_is_freed() {
+    let source = Launch::new().line("cache.sweep no").start();
+    let target = Launch::new().cluster().start();
+    let (mut from, mut to) = (source.client(), target.client());
+    call!(to, "CLUSTER", "ADDSLOTSRANGE", 0, 16383);
+    wait_until("the node serves", || call!(to, "CLUSTER", "INFO").text().contains("cluster_state:ok"));
+    fill(&mut from, "ns", 300);
+    call!(from, "CACHE.INVALIDATE", "TAG", "ns", "t");
+    fill(&mut from, "ns", 10);
+    let mut names: Vec<String> = call!(from, "KEYS", "*").array().iter().map(Value::text).collect();
+    names.sort_by_key(|name| name != "ns");
+    for name in &names {
+        let dump = call!(from, "DUMP", name);
+        call!(to, "RESTORE", name, 100_000, dump.bulk());
+    }
+    wait_until("the dead are freed", || keys(&mut to) == 11);
+    wait_for_rest(&mut to);
+    assert_eq!(keys(&mut to), 11);
 }
