@@ -27,6 +27,29 @@ fn the_examples_of_the_command_table_are_true() {
     }
 }
 
+#[test]
+fn what_to_ask_when_something_is_wrong_is_answered() {
+    let page = include_str!("../../docs/incidents.md");
+    let server = Server::start();
+    let mut asked = 0;
+    for row in page.lines().filter(|line| line.starts_with('|')) {
+        let column = row.split('|').nth(2).unwrap_or_default();
+        for span in column.split('`').skip(1).step_by(2) {
+            let line = span.strip_prefix("redis-cli ").unwrap_or(span);
+            // Those that go on for ever, or are no whole command.
+            let is_whole = ["CACHE.", "CONFIG", "MODULE", "INFO ", "SLOWLOG", "CLIENT"]
+                .iter()
+                .any(|word| line.starts_with(word) && line.contains(' '));
+            if is_whole && !line.ends_with("PLAN") {
+                let told = typed(&server, line);
+                assert!(!told.starts_with("(error)"), "{line}: {told}");
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 15, "only {asked} commands were found");
+}
+
 /// The lines after `> ` in the blocks of a page, each with what is shown below it.
 fn tour(page: &str) -> Vec<(String, String)> {
     let mut steps: Vec<(String, String)> = Vec::new();
