@@ -16,6 +16,7 @@
 //! | [`steady`] | a time that never steps back |
 
 pub mod answers;
+mod bearing;
 mod dropped;
 pub mod flight;
 pub mod index;
@@ -56,6 +57,11 @@ pub struct OwnedPlace {
 }
 
 impl OwnedPlace {
+    /// Whether it is in a namespace of a database.
+    pub fn is_of(&self, database: i32, namespace: &str) -> bool {
+        self.database == database && *self.namespace == *namespace
+    }
+
     /// The place; always there, since only names were stored.
     pub fn place(&self) -> Option<Place<'_>> {
         let namespace = NamespaceName::parse(self.namespace.as_bytes()).ok()?;

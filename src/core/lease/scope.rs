@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::super::epochs::Scope;
 use super::super::limits::maxima;
 use super::super::policy::glob::Pattern;
+use super::flight::Flight;
 use super::table::Leases;
 
 impl Leases {
@@ -18,9 +19,15 @@ impl Leases {
             }
             Scope::Tags(tags) => {
                 let tags: HashSet<&[u8]> = tags.iter().copied().collect();
-                let mut flights = self.index.of_namespace(database, namespace, |_| true);
-                flights.retain(|id| self.flights.get(id).is_some_and(|flight| flight.bears(&tags)));
-                flights
+                let mut flights = self.bearing.with(database, namespace, &tags);
+                let is_concerned =
+                    |flight: &Flight| flight.place.is_of(database, namespace) && flight.bears(&tags);
+                flights.retain(|id| self.flights.get(id).is_some_and(|flight| is_concerned(flight)));
+                // Those that were dropped wait to be taken apart.
+                flights.retain(|id| {
+                    self.flights.get(id).is_some_and(|flight| self.is_found(*id, &flight.place))
+                });
+                flights.into_iter().collect()
             }
         };
         concerned.into_iter().for_each(|id| self.revoke_in(id));

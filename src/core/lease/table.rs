@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::super::instant::Instant;
 use super::super::token::{GrantId, Token};
 use super::answers::Answers;
+use super::bearing::Bearing;
 use super::dropped::Dropped;
 use super::flight::{Flight, Grant, Hold, Lease, Progress};
 use super::index::{FlightId, Index};
@@ -75,6 +76,7 @@ pub struct Leases {
     steady: Steady,
     pub(super) flights: BTreeMap<FlightId, Box<Flight>>,
     pub(super) index: Index,
+    pub(super) bearing: Bearing,
     /// The last number of a flight or batch.
     last_id: u64,
     deadlines: BTreeSet<(u64, FlightId)>,
@@ -105,6 +107,7 @@ impl Leases {
             steady: Steady::default(),
             flights: BTreeMap::new(),
             index: Index::default(),
+            bearing: Bearing::default(),
             last_id: 0,
             deadlines: BTreeSet::new(),
             lapsed: VecDeque::new(),
@@ -174,7 +177,9 @@ impl Leases {
 
     /// Takes a flight's lease away.
     pub(super) fn unlease(&mut self, id: FlightId) -> Option<Lease> {
-        let lease = self.flights.get_mut(&id)?.lease.take()?;
+        let flight = self.flights.get_mut(&id)?;
+        let lease = flight.lease.take()?;
+        self.bearing.remove(&flight.place, &lease.grant.tags, id);
         self.deadlines.remove(&(lease.deadline, id));
         Some(lease)
     }
@@ -187,6 +192,7 @@ impl Leases {
             self.remember(id, lease.id, lease.hold);
         }
         if let Some(flight) = self.flights.get_mut(&id) {
+            self.bearing.insert(&flight.place, &lease.grant.tags, id);
             flight.lease = Some(lease);
         }
     }
@@ -393,7 +399,7 @@ impl Leases {
         let lease = self.flights.get_mut(&id)?.lease.as_mut()?;
         lease.hold = Hold::Lapsed;
         // Its token has what was drawn for it, and nobody asks for its holder any more.
-        lease.grant.tags = Box::default();
+        self.bearing.remove(&place, &std::mem::take(&mut lease.grant.tags), id);
         lease.grant.holder = None;
         let (grant, had_progress) = (lease.id, lease.progress.take().is_some());
         self.call(id);

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
+use super::super::epochs::Scope;
 use super::super::fetch::{Ask, Fetched, Status};
 use super::super::fingerprint::Fingerprint;
 use super::super::instant::Instant;
 use super::super::name::{NamespaceName, OperationName};
 use super::super::origin::Incarnation;
 use super::super::policy::Policy;
+use super::super::policy::templates::Template;
 use super::super::stamp::Stamp;
 use super::super::state::{Address, State, Why};
 use super::super::token::{GrantId, Token};
@@ -180,4 +182,39 @@ fn a_clock_that_steps_back_makes_no_lease_longer() {
     assert_eq!(leases.standing(&place(1), &token, back(0)), Standing::Held);
     assert_eq!(leases.due_in_ms(back(99)), Some(1));
     assert_eq!(leases.standing(&place(1), &token, back(100)), Standing::Lapsed);
+}
+
+/// Against a plain look at every lease.
+#[test]
+fn an_invalidated_tag_revokes_the_leases_that_bear_it_and_no_others() {
+    let mut leases = Leases::new(1, 1);
+    // Entry n bears the tags 2n and 3n below 40.
+    let tags = |entry: u32| -> Vec<String> {
+        [2 * entry, 3 * entry].into_iter().filter(|tag| *tag < 40).map(|tag| tag.to_string()).collect()
+    };
+    let grant = |leases: &mut Leases, entry: u32, length_ms: u64| {
+        let tags = tags(entry).iter().map(|tag| Template::parse(tag).expect("a tag")).collect();
+        let grant = Grant { since: since(), tags, holder: None, length_ms };
+        leases.grant(&place(entry), grant, NOW).expect("a token");
+    };
+    (1..40).for_each(|entry| grant(&mut leases, entry, if entry % 5 == 0 { 10 } else { 60_000 }));
+    while leases.lapse(NOW.plus(10)).is_some() {}
+    let held = |leases: &mut Leases| -> Vec<u32> {
+        (1..40).filter(|&entry| leases.held(&place(entry), NOW.plus(10)).is_some()).collect()
+    };
+    let mut expected: Vec<u32> = (1..40).filter(|entry| entry % 5 != 0).collect();
+    assert_eq!(held(&mut leases), expected);
+    for tag in ["12", "13", "36", "99"] {
+        let scope = Scope::Tags(vec![tag.as_bytes(), b"none"]);
+        leases.revoke_scope(1, "n", &scope);
+        leases.revoke_scope(0, "other", &scope);
+        assert_eq!(held(&mut leases), expected, "of another database, another namespace");
+        leases.revoke_scope(0, "n", &scope);
+        expected.retain(|&entry| !tags(entry).iter().any(|of| of == tag));
+        assert_eq!(held(&mut leases), expected, "{tag}");
+    }
+    leases.drop_namespace(0, "n");
+    leases.revoke_scope(0, "n", &Scope::Tags(vec![b"2"]));
+    while leases.take_apart(100) {}
+    assert_eq!(leases.bearing.len(), 0, "nothing is left behind");
 }

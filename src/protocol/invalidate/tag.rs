@@ -12,7 +12,7 @@ pub const COMMAND: Command = Command {
     container: Some(CONTAINER),
     name: "TAG",
     summary: "Makes all entries absent that bear one of these tags.",
-    complexity: "O(1) for each tag, however many entries bear it, and O(N) with N the leases in flight",
+    complexity: "O(1) for each tag, however many entries bear it, and O(N) with N the leases in flight that bear it",
     since: "0.1.0",
     flags: &[Flag::Write, Flag::Fast],
     tips: &[],
