@@ -2,7 +2,7 @@
 
 # `make run PORT=6380` serves on another port.
 PORT ?= 6379
-# More arguments for `make bench` (ARGS=--quick) and `make demo` (ARGS=crew plays that act alone).
+# More arguments for `make bench` (ARGS=--quick), `make demo` (ARGS=crew plays that act alone) and `make top`.
 ARGS ?=
 
 # rustup puts cargo here, which a non-interactive shell may not have read yet.
@@ -16,7 +16,7 @@ MODULE := $(TARGET)/release/libredis_result_cache.so
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help prerequisites run build test test-pure test-server lint bench demo docs clean
+.PHONY: help prerequisites run build test test-pure test-server lint bench demo top docs clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "\033[36m%-14s\033[0m %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ bench: build ## Measure against core's own commands and a Lua function (ARGS=--q
 demo: build ## Encode a video with ffmpeg, fail and find it all again; then with four workers, one of whom is killed
 	@scripts/install-missing ffmpeg
 	RESULT_CACHE_MODULE=$(MODULE) cargo run $(PURE) --example demo -- $(ARGS)
+
+top: ## Show live what the cache of a server does (PORT=6379; ARGS="--once 5" prints one frame, ARGS=demo one namespace)
+	@scripts/install-missing gcc
+	cargo run -q $(PURE) --example top -- --port $(PORT) $(ARGS)
 
 docs: ## Write docs/commands/ anew from the command table
 	cargo run $(PURE) --example docs

@@ -63,6 +63,7 @@ mod stats_gauges;
 mod stats_model;
 mod sweep;
 mod the_harness;
+mod top;
 mod warm;
 mod warm_refusals;
 mod watching;
