@@ -37,6 +37,7 @@ test-pure: ## Run the tests of the pure layers, which need neither a server nor 
 	cargo test $(PURE)
 
 test-server: prerequisites ## Run the tests of the server layer, most of which speak RESP to real servers
+	@scripts/install-missing prometheus prometheus-redis-exporter
 	cargo build --lib --test blackbox
 	cargo test --lib server::
 	cargo test --test blackbox

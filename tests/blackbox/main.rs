@@ -33,6 +33,7 @@ mod memo;
 mod memory;
 mod merge;
 mod model;
+mod monitoring;
 mod names;
 mod namespace;
 mod next;

@@ -34,6 +34,7 @@ pub use fetched::Fetched;
 pub use fingerprint::{blake3_fingerprint_of, fingerprint_of};
 pub use launch::{AofBase, Launch, is_snapshot};
 pub use module_file::path as module_path;
+pub use ports::next as free_port;
 pub use random::Random;
 pub use replication_stream::ReplicationStream;
 pub use rules::{explained, rules};
