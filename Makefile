@@ -13,10 +13,11 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 PURE := --target-dir $(TARGET)/pure --no-default-features
 MODULE := $(TARGET)/release/libredis_result_cache.so
+UNCOUNTED := $(TARGET)/uncounted
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help prerequisites run build test test-pure test-server lint bench demo top docs clean
+.PHONY: help prerequisites run build build-uncounted test test-pure test-server lint bench demo top docs clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "\033[36m%-14s\033[0m %s\n", $$1, $$2}'
@@ -49,8 +50,12 @@ lint: prerequisites ## Check format, warnings, documentation and the rules betwe
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	cargo test $(PURE) --test layers
 
-bench: build ## Measure against core's own commands and a Lua function (ARGS=--quick for a short run)
-	RESULT_CACHE_MODULE=$(MODULE) cargo bench $(PURE) --bench compare -- $(ARGS)
+bench: build build-uncounted ## Measure against core's own commands and a Lua function (ARGS=--quick for a short run)
+	RESULT_CACHE_MODULE=$(MODULE) RESULT_CACHE_UNCOUNTED=$(UNCOUNTED)/release/$(notdir $(MODULE)) \
+		cargo bench $(PURE) --bench compare -- $(ARGS)
+
+build-uncounted: prerequisites
+	cargo rustc --release --lib --crate-type cdylib --features uncounted --target-dir $(UNCOUNTED)
 
 demo: build ## Encode a video with ffmpeg, fail and find it all again; then with four workers, one of whom is killed
 	@scripts/install-missing ffmpeg

@@ -6,6 +6,7 @@
 //!   with clients in [`processes`] of their own and by the ways of a [`load`]; [`leases`] has many open at once;
 //! * [`tags`] invalidates a million entries at once, [`plans`] looks up and invalidates a whole plan, [`warm`] stores very many
 //!   entries in one step; the latter two are [`contest`]s with what core would do;
+//! * [`counting`] says what statistics cost;
 //! * [`client`] sends all that, [`reply`] reads what cannot be known beforehand;
 //! * [`placement`] keeps the figures of one run comparable with those of the next.
 //!
@@ -13,6 +14,7 @@
 
 mod client;
 mod contest;
+mod counting;
 mod flight;
 #[path = "../../examples/demo/folder.rs"]
 mod folder;
@@ -79,10 +81,14 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
             println!("\nwaking: left out, since {e}");
             continue;
         }
+        if matches!(part, Part::Counting) {
+            counting::run(options.hits, options.placement)?;
+            continue;
+        }
         let server = Server::start()?;
         let mut client = Client::connect(server.port())?;
         let placement = match part {
-            Part::Hits | Part::Leases | Part::Plans => options.placement,
+            Part::Hits | Part::Leases | Part::Plans | Part::Counting => options.placement,
             // What the clients do is no part of what the server does for them.
             Part::Flight | Part::Wake | Part::Tags | Part::Warm => Placement::Apart,
         };
@@ -95,6 +101,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
             Part::Tags => tags::run(server.port(), &mut client, options.tags)?,
             Part::Plans => plans::run(&mut client, options.contests)?,
             Part::Warm => warm::run(&mut client, options.contests)?,
+            Part::Counting => {}
         }
     }
     Ok(())

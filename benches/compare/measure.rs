@@ -100,7 +100,7 @@ pub fn run(
 
 /// Runs one workload for the given time, with the module set for it. All is asked for once before the clock starts, so
 /// that every workload finds the module and the processor as warm as its own requests make them.
-fn sample(
+pub fn sample(
     client: &mut Client,
     setting: &mut Setting,
     workload: &mut Workload,

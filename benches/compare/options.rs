@@ -31,10 +31,11 @@ pub enum Part {
     Tags,
     Plans,
     Warm,
+    Counting,
 }
 
 impl Part {
-    const ALL: [(&str, Part); 7] = [
+    const ALL: [(&str, Part); 8] = [
         ("hits", Part::Hits),
         ("flight", Part::Flight),
         ("wake", Part::Wake),
@@ -42,6 +43,7 @@ impl Part {
         ("tags", Part::Tags),
         ("plans", Part::Plans),
         ("warm", Part::Warm),
+        ("counting", Part::Counting),
     ];
 }
 
@@ -93,7 +95,7 @@ impl Options {
     }
 }
 
-const USAGE: &str = "there are --quick, --apart, --only hits|flight|wake|leases|tags|plans|warm (or several, with \
+const USAGE: &str = "there are --quick, --apart, --only hits|flight|wake|leases|tags|plans|warm|counting (or several, with \
     commas between), and --rounds and --loader-ms of flight";
 
 /// The part of this name.

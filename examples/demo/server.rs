@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
@@ -25,7 +25,11 @@ impl Server {
     /// The port is found free an instant before the server binds it. Should another process be faster, the server
     /// exits at once and the next port is tried.
     pub fn start() -> Result<Server, Box<dyn Error>> {
-        let module = module()?;
+        Server::start_with(&module()?)
+    }
+
+    /// The same with this very module.
+    pub fn start_with(module: &Path) -> Result<Server, Box<dyn Error>> {
         let mut last = String::new();
         for _ in 0..5 {
             let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
@@ -37,7 +41,7 @@ impl Server {
                 .arg("--dir")
                 .arg(folder.path())
                 .arg("--loadmodule")
-                .arg(&module)
+                .arg(module)
                 .stdout(Stdio::null())
                 .spawn()
                 .map_err(|e| format!("setpriv cannot be started ({e}): is util-linux installed?"))?;
