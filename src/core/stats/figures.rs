@@ -1,8 +1,10 @@
 //! Figures: sums of rows, by the names under which clients read them.
 
 use super::super::instant::Instant;
+use super::counter::{COUNTERS, Counter, LOOKUPS, NAMED, SERVED};
 use super::gauges::Load;
-use super::row::{COUNTERS, Counter, LOOKUPS, Level, NAMED, Row, SERVED};
+use super::level::Level;
+use super::row::Row;
 use super::windows::Tally;
 
 /// What rows add up to.

@@ -4,215 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::super::instant::Instant;
-use super::super::state::{State, Stored, Why};
-use super::spans::Spans;
+use super::counter::{COUNTERS, Counter, LOOKUPS, SERVED};
+use super::level::Level;
+use super::lookup::{Lookup, Reason, Served};
 use super::windows::{SHORT_MS, Tally, Windows};
-
-/// What is counted, each by its name in `CACHE.STATS`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-pub enum Counter {
-    Hits,
-    StaleHits,
-    NegativeHits,
-    Coalesced,
-    Leases,
-    Busy,
-    Misses,
-    Abandoned,
-    MissesCold,
-    MissesExpired,
-    MissesInvalidated,
-    MissesEvicted,
-    MissesRejected,
-    MissesBypassed,
-    Errors,
-    Sets,
-    Fills,
-    Fenced,
-    Invalidations,
-    LeasesRenewed,
-    LeasesLapsed,
-    LeasesReleased,
-    LeasesFailed,
-    TimeSavedMs,
-    BytesServed,
-    WeightServed,
-    Evictions,
-    EvictedBytes,
-    EvictedWeight,
-    Swept,
-    MemoHits,
-}
-
-/// How many counters there are.
-pub const COUNTERS: usize = Counter::MemoHits as usize + 1;
-
-/// All counters, in the order of their numbers, with their names.
-pub const NAMED: [(Counter, &str); COUNTERS] = [
-    (Counter::Hits, "hits"),
-    (Counter::StaleHits, "stale_hits"),
-    (Counter::NegativeHits, "negative_hits"),
-    (Counter::Coalesced, "coalesced"),
-    (Counter::Leases, "leases"),
-    (Counter::Busy, "busy"),
-    (Counter::Misses, "misses"),
-    (Counter::Abandoned, "abandoned"),
-    (Counter::MissesCold, "misses_cold"),
-    (Counter::MissesExpired, "misses_expired"),
-    (Counter::MissesInvalidated, "misses_invalidated"),
-    (Counter::MissesEvicted, "misses_evicted"),
-    (Counter::MissesRejected, "misses_rejected"),
-    (Counter::MissesBypassed, "misses_bypassed"),
-    (Counter::Errors, "errors"),
-    (Counter::Sets, "sets"),
-    (Counter::Fills, "fills"),
-    (Counter::Fenced, "fenced"),
-    (Counter::Invalidations, "invalidations"),
-    (Counter::LeasesRenewed, "leases_renewed"),
-    (Counter::LeasesLapsed, "leases_lapsed"),
-    (Counter::LeasesReleased, "leases_released"),
-    (Counter::LeasesFailed, "leases_failed"),
-    (Counter::TimeSavedMs, "time_saved_ms"),
-    (Counter::BytesServed, "bytes_served"),
-    (Counter::WeightServed, "weight_served"),
-    (Counter::Evictions, "evictions"),
-    (Counter::EvictedBytes, "evicted_bytes"),
-    (Counter::EvictedWeight, "evicted_weight"),
-    (Counter::Swept, "swept"),
-    (Counter::MemoHits, "memo_hits"),
-];
-
-/// How a lookup was answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lookup {
-    /// With a fresh value that was there.
-    Hit(Served),
-    /// With a stale value.
-    Stale(Served),
-    /// With a failure: one that is remembered, or the one that was waited for.
-    Negative,
-    /// With the value that was waited for.
-    Coalesced(Served),
-    /// The caller computes.
-    Lease(Reason),
-    /// Another computes.
-    Busy,
-    /// With nothing, by GET.
-    Miss(Reason),
-    /// Not at all: the client that waited went away.
-    Abandoned,
-}
-
-/// A value that was served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Served {
-    pub bytes: u64,
-    /// What it took to compute, where that is known.
-    pub took_ms: Option<u64>,
-    pub weight: Option<u64>,
-}
-
-impl Served {
-    #[inline]
-    pub fn of(stored: &Stored<'_>) -> Self {
-        let entry = &stored.entry;
-        Served { bytes: entry.result.len() as u64, took_ms: entry.took_ms, weight: entry.weight }
-    }
-}
-
-/// Why nothing usable was there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// Nothing is known of it: it was never there, or too long ago, or was deleted by hand.
-    Cold,
-    Expired,
-    Invalidated,
-    Evicted,
-    /// The caller would not have it.
-    Rejected,
-    /// The cache is switched off there.
-    Bypassed,
-}
-
-impl Reason {
-    /// Why a caller could not use what is there.
-    pub fn of(state: &State<'_>, reject: Option<u64>) -> Self {
-        match state {
-            _ if state.present().is_some_and(|stored| reject == Some(stored.entry.version)) => {
-                Reason::Rejected
-            }
-            State::Absent(Why::Disabled) => Reason::Bypassed,
-            State::Absent(Why::Invalidated | Why::NamespaceDeleted) => Reason::Invalidated,
-            State::Absent(Why::Evicted) => Reason::Evicted,
-            State::Absent(Why::Expired) | State::Stale(_) => Reason::Expired,
-            State::Absent(Why::Unknown | Why::Misplaced) | State::Fresh(_) | State::Negative(_) => {
-                Reason::Cold
-            }
-        }
-    }
-
-    fn counter(self) -> Counter {
-        match self {
-            Reason::Cold => Counter::MissesCold,
-            Reason::Expired => Counter::MissesExpired,
-            Reason::Invalidated => Counter::MissesInvalidated,
-            Reason::Evicted => Counter::MissesEvicted,
-            Reason::Rejected => Counter::MissesRejected,
-            Reason::Bypassed => Counter::MissesBypassed,
-        }
-    }
-}
-
-/// What is kept for an operation, for a namespace, and for all: sums of it could not be made of the parts.
-#[derive(Debug)]
-pub struct Level {
-    waiters: Cell<u64>,
-    waiters_peak: Cell<u64>,
-    compute: RefCell<Spans>,
-    wait: RefCell<Spans>,
-    since: Cell<Instant>,
-}
-
-impl Level {
-    pub fn new(now: Instant) -> Self {
-        Level {
-            waiters: Cell::new(0),
-            waiters_peak: Cell::new(0),
-            compute: RefCell::default(),
-            wait: RefCell::default(),
-            since: Cell::new(now),
-        }
-    }
-
-    /// Begins anew, but for those who wait.
-    pub fn reset(&self, now: Instant) {
-        self.waiters_peak.set(self.waiters.get());
-        *self.compute.borrow_mut() = Spans::default();
-        *self.wait.borrow_mut() = Spans::default();
-        self.since.set(now);
-    }
-
-    /// How many wait, and how many did at most.
-    pub fn waiters(&self) -> (u64, u64) {
-        (self.waiters.get(), self.waiters_peak.get())
-    }
-
-    /// Since when it counts.
-    pub fn since(&self) -> Instant {
-        self.since.get()
-    }
-
-    /// So many percent of the computations took at most that long.
-    pub fn compute_ms(&self, percent: f64) -> Option<u64> {
-        self.compute.borrow().percentile_ms(percent)
-    }
-
-    /// So many percent of those who waited waited at most that long.
-    pub fn wait_ms(&self, percent: f64) -> Option<u64> {
-        self.wait.borrow().percentile_ms(percent)
-    }
-}
 
 /// The counters of one operation of one namespace. They run up until they are reset, and never down.
 #[derive(Debug)]
@@ -339,25 +134,17 @@ impl Row {
 
     /// A client begins to wait.
     pub fn began_to_wait(&self) {
-        self.each_level(|level| {
-            level.waiters.set(level.waiters.get().saturating_add(1));
-            level.waiters_peak.set(level.waiters_peak.get().max(level.waiters.get()));
-        });
+        self.each_level(Level::began_to_wait);
     }
 
     /// It waits no longer; how long it did, where it was answered.
     pub fn waited(&self, ms: Option<u64>) {
-        self.each_level(|level| {
-            level.waiters.set(level.waiters.get().saturating_sub(1));
-            if let Some(ms) = ms {
-                level.wait.borrow_mut().record(ms);
-            }
-        });
+        self.each_level(|level| level.waited(ms));
     }
 
     /// A result was stored that took so long to compute.
     pub fn computed(&self, ms: u64) {
-        self.each_level(|level| level.compute.borrow_mut().record(ms));
+        self.each_level(|level| level.computed(ms));
     }
 
     fn each_level(&self, change: impl Fn(&Level)) {
@@ -387,37 +174,15 @@ impl Row {
     }
 }
 
-/// The kinds of answers, which add up to the lookups.
-pub const LOOKUPS: [Counter; 8] = [
-    Counter::Hits,
-    Counter::StaleHits,
-    Counter::NegativeHits,
-    Counter::Coalesced,
-    Counter::Leases,
-    Counter::Busy,
-    Counter::Misses,
-    Counter::Abandoned,
-];
-
-/// Those that are answered with a value.
-pub const SERVED: [Counter; 3] = [Counter::Hits, Counter::StaleHits, Counter::Coalesced];
-
 #[cfg(test)]
 mod tests {
-    use super::super::super::entry::Entry;
+    use super::super::lookup::Served;
     use super::*;
 
     const NOW: Instant = Instant::from_unix_ms(1_790_000_000_000);
 
     fn row() -> Row {
         Row::new([0, 1].map(|_| Rc::new(Level::new(NOW))), NOW)
-    }
-
-    #[test]
-    fn counters_stand_in_the_order_of_their_numbers() {
-        for (number, (counter, name)) in NAMED.into_iter().enumerate() {
-            assert_eq!(counter as usize, number, "{name}");
-        }
     }
 
     #[test]
@@ -466,26 +231,5 @@ mod tests {
         assert_eq!((row.level.wait_ms(50.0), row.level.compute_ms(50.0)), (None, None));
         row.waited(None);
         assert_eq!((row.level.waiters(), row.level.wait_ms(50.0)), ((1, 2), None));
-    }
-
-    #[test]
-    fn every_want_has_its_reason() {
-        let absent = |why| Reason::of(&State::Absent(why), None);
-        assert_eq!(absent(Why::Unknown), Reason::Cold);
-        assert_eq!(absent(Why::Misplaced), Reason::Cold);
-        assert_eq!(absent(Why::Expired), Reason::Expired);
-        assert_eq!(absent(Why::Invalidated), Reason::Invalidated);
-        assert_eq!(absent(Why::NamespaceDeleted), Reason::Invalidated);
-        assert_eq!(absent(Why::Evicted), Reason::Evicted);
-        assert_eq!(absent(Why::Disabled), Reason::Bypassed);
-        let record = [&[0][..], &[0; 8], &[5, 1], b"result"].concat();
-        let entry = Entry::decode(&record).expect("a record");
-        let origin = crate::core::origin::Origin::decode(&[1, 1, b'n', 0, 0, 0, 0, 0, 0, 0, 0, 1, b'o']);
-        let origin = origin.expect("an origin");
-        let stored = Stored { origin: &origin, entry, hits: 0 };
-        assert_eq!(Reason::of(&State::Stale(stored), None), Reason::Expired);
-        assert_eq!(Reason::of(&State::Stale(stored), Some(5)), Reason::Rejected);
-        assert_eq!(Reason::of(&State::Fresh(stored), Some(5)), Reason::Rejected);
-        assert_eq!(Reason::of(&State::Fresh(stored), Some(4)), Reason::Cold);
     }
 }

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::super::instant::Instant;
 use super::figures::{Figures, Health};
-use super::row::{Level, Row};
+use super::level::Level;
+use super::row::Row;
 
 /// The operation under which all are counted for which there is no row of their own.
 pub const OTHER: &str = "other";
@@ -228,7 +229,7 @@ impl OfNamespace {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::row::{Counter, Lookup, Reason, Served};
+    use super::super::{Counter, Lookup, Reason, Served};
     use super::*;
 
     const NOW: Instant = Instant::from_unix_ms(1_790_000_000_000);
