@@ -4,7 +4,7 @@
 //! made again, is known not to belong there. A million entries of one operation share one handle.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -140,8 +140,11 @@ pub struct Origins {
     /// What all entries come to, dead or alive.
     total: Arc<Gauges>,
     /// Origins all of whose entries were invalidated, until the last of these is freed.
-    dead: Vec<BTreeSet<Arc<Origin>>>,
+    dead: VecDeque<BTreeSet<Arc<Origin>>>,
 }
+
+/// How many dead origins are looked at for each new one: more than one, so that those which nobody uses become fewer.
+const DEAD_A_NEWCOMER: usize = 2;
 
 impl Origins {
     /// The handle that was given last, where it is this one.
@@ -174,6 +177,8 @@ impl Origins {
         {
             return Arc::clone(handle);
         }
+        // However fast they come and die: a tick alone could not keep pace.
+        self.sweep_dead(DEAD_A_NEWCOMER);
         let Origin { namespace, incarnation, operation, .. } = origin;
         let weighed = Weighed { own: Gauges::default(), total: Some(Arc::clone(&self.total)) };
         let handle = Origin {
@@ -219,7 +224,7 @@ impl Origins {
             self.namespaces.remove(namespace);
         }
         if !dead.is_empty() {
-            self.dead.push(dead);
+            self.dead.push_back(dead);
         }
     }
 
@@ -269,17 +274,26 @@ impl Origins {
         }
     }
 
+    /// Looks through the next dead origins, so many of them; of those that went together, up to the first that is used.
     fn sweep_dead(&mut self, slice: usize) {
-        let Some(mut origins) = self.dead.pop() else { return };
-        for _ in 0..slice.min(origins.len()) {
-            let Some(origin) = origins.pop_first() else { break };
-            if Arc::strong_count(&origin) > 1 {
-                origins.insert(origin);
-                break;
+        let mut left = slice;
+        for _ in 0..self.dead.len() {
+            let Some(mut origins) = self.dead.pop_front() else { return };
+            while left > 0
+                && let Some(origin) = origins.pop_first()
+            {
+                left = left.saturating_sub(1);
+                if Arc::strong_count(&origin) > 1 {
+                    origins.insert(origin);
+                    break;
+                }
             }
-        }
-        if !origins.is_empty() {
-            self.dead.insert(0, origins);
+            if !origins.is_empty() {
+                self.dead.push_back(origins);
+            }
+            if left == 0 {
+                return;
+            }
         }
     }
 
@@ -380,6 +394,28 @@ mod tests {
         drop((handles, since));
         (0..10).for_each(|_| origins.sweep(1000));
         assert_eq!((of(origins.load()), origins.dead.len()), ((1, 1000), 0));
+    }
+
+    /// An entry that is stored, invalidated with its namespace, and replaced by the next, faster than any tick.
+    #[test]
+    fn the_dead_do_not_pile_up() {
+        let mut origins = Origins::default();
+        let mut stored = Vec::new();
+        for operation in ["kept", "a"] {
+            stored.push(origins.share(&origin("n", 1, operation)));
+            origins.invalidate("n", Incarnation(1), &Scope::All);
+        }
+        for _ in 0..1000 {
+            stored.truncate(1);
+            stored.push(origins.share(&origin("n", 1, "a")));
+            origins.invalidate("n", Incarnation(1), &Scope::All);
+        }
+        assert!(origins.dead.len() < 8, "{} are left", origins.dead.len());
+        let many: Vec<_> = (0..1000).map(|n| origins.share(&origin("n", n, "a"))).collect();
+        (0..1000).for_each(|n| origins.invalidate("n", Incarnation(n), &Scope::All));
+        drop((many, stored));
+        origins.sweep(2000);
+        assert!(origins.dead.is_empty(), "a tick looks at all of few");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::core::fingerprint::Fingerprint;
 use crate::core::limits::Limits;
 use crate::core::name::{NamespaceName, OperationName};
 use crate::core::plan::{Job, Plan, of_job};
+use crate::core::policy::Policy;
 use crate::core::refusal::{Code, Refusal};
 use crate::core::state::Address;
 use crate::protocol::entry_arguments::EntryArguments;
@@ -104,16 +105,16 @@ impl ResolvedPlan {
         })
     }
 
-    /// Bytes of memory, roughly; all keys are about as long as the first.
+    /// Bytes of memory, roughly.
     fn bytes(&self) -> usize {
         /// What a string of the server's takes beyond its bytes.
         const AROUND: usize = 32;
-        let key = self.entries.first().map_or(0, |(_, key)| key.borrow().bytes().len());
-        let each = key
-            .saturating_add(AROUND)
-            .saturating_add(size_of::<(Fingerprint, OwnedString)>())
-            .saturating_add(size_of::<usize>());
-        self.plan.heap_bytes().saturating_add(self.entries.len().saturating_mul(each))
+        // Rules make a policy for each operation, which may be kept for this plan alone.
+        const ACCOUNT: usize = size_of::<Account>() + size_of::<Policy>() + size_of::<[usize; 5]>();
+        const ENTRY: usize = size_of::<(Fingerprint, OwnedString)>() + size_of::<usize>() + AROUND;
+        let keys = self.entries.iter().map(|(_, key)| key.borrow().bytes().len().saturating_add(ENTRY));
+        let accounts = self.policies.len().saturating_mul(ACCOUNT);
+        self.plan.heap_bytes().saturating_add(keys.sum()).saturating_add(accounts)
     }
 }
 

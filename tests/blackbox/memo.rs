@@ -148,6 +148,27 @@ fn plans_take_no_more_than_they_may() {
     assert!(left < 4 << 20, "switched off it takes {left} bytes");
 }
 
+/// Each job has an operation of its own, for which rules make a policy; all but the first have a long name.
+#[test]
+fn plans_of_many_operations_take_no_more_than_they_may() {
+    let server = Server::start();
+    let mut client = server.client();
+    call!(client, "CACHE.POLICY", "SET", "*", "*", "TTL", "1m");
+    let job = |operation: String| format!(r#"{{"operation":"{operation}","params":0}}"#);
+    for number in 0..40 {
+        let others = (0..2000).map(|n| job(format!("{number}-{n}-{}", "o".repeat(100))));
+        let jobs: Vec<String> = std::iter::once(job("o".to_owned())).chain(others).collect();
+        let plan = format!("[{}]", jobs.join(","));
+        assert_eq!(call!(client, "CACHE.INVALIDATE", "PLAN", "ns", plan), 0.into());
+    }
+    let mut used = || -> usize { client.info("memory", "used_memory").unwrap().parse().unwrap() };
+    let with = used();
+    assert_eq!(call!(server.client(), "CONFIG", "SET", "cache.memo", "no"), ok());
+    let taken = with.saturating_sub(used());
+    // The memo of spellings has its share.
+    assert!((8 << 20..22 << 20).contains(&taken), "it takes {taken} bytes");
+}
+
 /// More spellings than it remembers.
 #[test]
 fn what_it_forgot_is_found_all_the_same() {
