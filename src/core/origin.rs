@@ -129,7 +129,8 @@ impl Origin {
 /// The origins in use, each held once, and how much is stored under them.
 ///
 /// Entries may be freed on another thread, which must not touch this table. So it is swept: [`sweep`](Self::sweep)
-/// takes out what nobody shares any more, a little at a time. It is made of trees, which never have to grow all at once.
+/// takes out what nobody shares any more, a little at a time; and so does whoever adds to it, or names that are never
+/// used again would come faster than they go. It is made of trees, which never have to grow all at once.
 #[derive(Debug, Default)]
 pub struct Origins {
     namespaces: BTreeMap<Box<str>, BTreeSet<Arc<Origin>>>,
@@ -139,12 +140,27 @@ pub struct Origins {
     last: Option<Arc<Origin>>,
     /// What all entries come to, dead or alive.
     total: Arc<Gauges>,
-    /// Origins all of whose entries were invalidated, until the last of these is freed.
-    dead: VecDeque<BTreeSet<Arc<Origin>>>,
+    /// What was invalidated, together as it was, until the last of its entries is freed.
+    dead: VecDeque<Dead>,
 }
 
-/// How many dead origins are looked at for each new one: more than one, so that those which nobody uses become fewer.
-const DEAD_A_NEWCOMER: usize = 2;
+/// Origins all of whose entries were invalidated at once.
+#[derive(Debug, Default)]
+struct Dead {
+    /// Those that the sweep has yet to look at in this turn.
+    ahead: BTreeSet<Arc<Origin>>,
+    /// Those that were still in use when it did.
+    behind: BTreeSet<Arc<Origin>>,
+}
+
+/// How many others are looked at for each origin that comes or dies: so at most about as many are unused as are in use.
+const LOOKED_AT: usize = 2;
+
+/// How many bytes of patterns are held against operations at most: mostly less than a millisecond's work.
+const MATCHED_BYTES: usize = 1 << 18;
+
+/// How many that are dead are looked at with one invalidation at most: likewise.
+const LOOKED_AT_MOST: usize = 4000;
 
 impl Origins {
     /// The handle that was given last, where it is this one.
@@ -177,8 +193,6 @@ impl Origins {
         {
             return Arc::clone(handle);
         }
-        // However fast they come and die: a tick alone could not keep pace.
-        self.sweep_dead(DEAD_A_NEWCOMER);
         let Origin { namespace, incarnation, operation, .. } = origin;
         let weighed = Weighed { own: Gauges::default(), total: Some(Arc::clone(&self.total)) };
         let handle = Origin {
@@ -189,42 +203,32 @@ impl Origins {
         };
         let handle = Arc::new(handle);
         self.namespaces.entry(namespace.clone()).or_default().insert(Arc::clone(&handle));
+        self.sweep_living(LOOKED_AT);
         handle
     }
 
     /// So much of a life of a namespace was invalidated at once: what is stored of it already does not count any more,
-    /// and what is stored from now on has origins of its own. A tag's entries count until they are freed.
-    #[allow(clippy::mutable_key_type)] // The names, which alone are compared, never change.
+    /// and what is stored from now on has origins of its own. A tag's entries count until they are freed, and so do some
+    /// of a pattern's where there are very many operations.
     pub fn invalidate(&mut self, namespace: &str, incarnation: Incarnation, scope: &Scope<'_>) {
         let Some(origins) = self.namespaces.get_mut(namespace) else { return };
-        let is_of = |origin: &Arc<Origin>| match scope {
-            Scope::All => true,
-            Scope::Operations(patterns) => {
-                patterns.iter().any(|pattern| pattern.matches(origin.operation.as_bytes()))
-            }
-            Scope::Tags(_) => false,
-        };
         self.last = None;
         let is_one_life = [origins.first(), origins.last()]
             .into_iter()
             .flatten()
             .all(|origin| origin.incarnation == incarnation);
         let dead = match scope {
-            Scope::Tags(_) => return,
             // However many operations there are.
             Scope::All if is_one_life => std::mem::take(origins),
-            _ => {
-                let concerned = |origin: &Arc<Origin>| origin.incarnation == incarnation && is_of(origin);
-                let (dead, living) = std::mem::take(origins).into_iter().partition(concerned);
-                *origins = living;
-                dead
-            }
+            _ => take_of(origins, &concerned(origins, namespace, incarnation, scope)),
         };
         if origins.is_empty() {
             self.namespaces.remove(namespace);
         }
-        if !dead.is_empty() {
-            self.dead.push_back(dead);
+        let count = dead.len();
+        if count > 0 {
+            self.dead.push_back(Dead { ahead: dead, ..Dead::default() });
+            self.sweep_dead(count.saturating_mul(LOOKED_AT).min(LOOKED_AT_MOST));
         }
     }
 
@@ -237,7 +241,8 @@ impl Origins {
 
     /// What all living entries come to.
     pub fn load(&self) -> Load {
-        let dead = self.dead.iter().flatten().map(|origin| origin.weighed.own.load());
+        let dead = self.dead.iter().flat_map(|dead| dead.ahead.iter().chain(&dead.behind));
+        let dead = dead.map(|origin| origin.weighed.own.load());
         self.total.load().minus(dead.fold(Load::default(), Load::plus))
     }
 
@@ -245,6 +250,10 @@ impl Origins {
     pub fn sweep(&mut self, slice: usize) {
         self.last = None;
         self.sweep_dead(slice);
+        self.sweep_living(slice);
+    }
+
+    fn sweep_living(&mut self, slice: usize) {
         let Origins { namespaces, swept, .. } = self;
         let from = swept.take();
         let (mut seen, mut unused) = (0usize, Vec::new());
@@ -274,26 +283,26 @@ impl Origins {
         }
     }
 
-    /// Looks through the next dead origins, so many of them; of those that went together, up to the first that is used.
+    /// Each that is looked at counts, and so does each turn that ends; none is looked at twice.
     fn sweep_dead(&mut self, slice: usize) {
-        let mut left = slice;
-        for _ in 0..self.dead.len() {
-            let Some(mut origins) = self.dead.pop_front() else { return };
-            while left > 0
-                && let Some(origin) = origins.pop_first()
-            {
-                left = left.saturating_sub(1);
-                if Arc::strong_count(&origin) > 1 {
-                    origins.insert(origin);
-                    break;
+        let mut turns = self.dead.len();
+        for _ in 0..slice {
+            if turns == 0 {
+                break;
+            }
+            let Some(mut dead) = self.dead.pop_front() else { break };
+            match dead.ahead.pop_first() {
+                Some(origin) if Arc::strong_count(&origin) > 1 => drop(dead.behind.insert(origin)),
+                Some(_) => {}
+                None => {
+                    turns = turns.saturating_sub(1);
+                    if !dead.behind.is_empty() {
+                        self.dead.push_back(Dead { ahead: dead.behind, ..Dead::default() });
+                    }
+                    continue;
                 }
             }
-            if !origins.is_empty() {
-                self.dead.push_back(origins);
-            }
-            if left == 0 {
-                return;
-            }
+            self.dead.push_front(dead);
         }
     }
 
@@ -305,6 +314,42 @@ impl Origins {
     pub fn is_empty(&self) -> bool {
         self.namespaces.is_empty()
     }
+}
+
+/// Those of a life of a namespace that were invalidated, as far as to look at them takes no longer than it may.
+fn concerned(
+    origins: &BTreeSet<Arc<Origin>>,
+    namespace: &str,
+    incarnation: Incarnation,
+    scope: &Scope<'_>,
+) -> Vec<Arc<Origin>> {
+    let named = |operation: &str| Origin {
+        namespace: namespace.into(),
+        incarnation,
+        operation: operation.into(),
+        weighed: Weighed::default(),
+    };
+    let first = named("");
+    let living = || {
+        let behind = origins.range::<Origin, _>((Bound::Included(&first), Bound::Unbounded));
+        behind.take_while(|origin| origin.incarnation == incarnation)
+    };
+    let Scope::Operations(patterns) = scope else {
+        return if let Scope::All = scope { living().map(Arc::clone).collect() } else { Vec::new() };
+    };
+    let (names, patterns): (Vec<_>, Vec<_>) = patterns.iter().partition(|pattern| pattern.is_name());
+    let by_name = names.iter().filter_map(|name| origins.get(&named(name.as_str())));
+    let bytes = patterns.iter().map(|pattern| pattern.as_str().len()).sum();
+    let looked_at = MATCHED_BYTES.checked_div(bytes).unwrap_or(0);
+    let is_matched =
+        |origin: &&Arc<Origin>| patterns.iter().any(|pattern| pattern.matches(origin.operation.as_bytes()));
+    by_name.chain(living().take(looked_at).filter(is_matched)).map(Arc::clone).collect()
+}
+
+/// Takes some out.
+#[allow(clippy::mutable_key_type)] // The names, which alone are compared, never change.
+fn take_of(origins: &mut BTreeSet<Arc<Origin>>, some: &[Arc<Origin>]) -> BTreeSet<Arc<Origin>> {
+    some.iter().filter_map(|origin| origins.take(origin)).collect()
 }
 
 #[cfg(test)]
@@ -344,13 +389,66 @@ mod tests {
     fn origins_that_nobody_uses_go() {
         let mut origins = Origins::default();
         let kept = origins.share(&origin("kept", 0, "o"));
-        for incarnation in 0..10_000 {
-            origins.share(&origin("n", incarnation, "o"));
-        }
+        let held: Vec<_> =
+            (0..10_000).map(|incarnation| origins.share(&origin("n", incarnation, "o"))).collect();
         assert_eq!(origins.len(), 10_001);
+        drop(held);
         (0..11).for_each(|_| origins.sweep(1000));
         assert_eq!(origins.len(), 1);
         assert!(Arc::ptr_eq(&kept, &origins.share(&origin("kept", 0, "o"))));
+    }
+
+    #[test]
+    fn those_who_add_to_it_sweep_it() {
+        let mut origins = Origins::default();
+        let kept: Vec<_> = (0..100).map(|n| origins.share(&origin("kept", n, "o"))).collect();
+        for n in 0..10_000 {
+            origins.share(&origin("n", n, "o"));
+            assert!(origins.len() <= 2 * kept.len() + 10, "{}", origins.len());
+        }
+        // An entry of the same name is written again after each invalidation, and so frees the one before.
+        let mut entry = None;
+        for n in 0..1000 {
+            entry = Some(origins.share(&origin("n", 1, "o")));
+            let pattern = Pattern::of_operations(if n % 2 == 0 { b"o" } else { b"[o]" }).expect("a pattern");
+            let scope = if n % 3 == 0 { Scope::All } else { Scope::Operations(vec![pattern]) };
+            origins.invalidate("n", Incarnation(1), &scope);
+            assert!(origins.dead.len() <= 3, "{} after {n}", origins.dead.len());
+        }
+        drop(entry);
+        origins.sweep(10);
+        assert_eq!(origins.dead.len(), 0);
+    }
+
+    #[test]
+    fn dead_ones_in_use_hold_up_none_of_the_others() {
+        let mut origins = Origins::default();
+        let names: Vec<String> = (0..1000).map(|n| format!("o{n}")).collect();
+        let mut held: Vec<_> = names.iter().map(|name| origins.share(&origin("n", 1, name))).collect();
+        origins.invalidate("n", Incarnation(1), &Scope::All);
+        held.truncate(1);
+        (0..100).for_each(|_| origins.sweep(25));
+        let left: usize = origins.dead.iter().map(|dead| dead.ahead.len() + dead.behind.len()).sum();
+        assert_eq!(left, 1, "the first in order is still in use");
+        drop(held);
+        (0..2).for_each(|_| origins.sweep(25));
+        assert!(origins.dead.is_empty());
+    }
+
+    #[test]
+    fn an_invalidation_of_few_among_many_is_quick() {
+        let mut origins = Origins::default();
+        let count = 300_000;
+        let held: Vec<_> = (0..count).map(|n| origins.share(&origin("n", 1, &format!("o{n}")))).collect();
+        let parse = |text: &str| Pattern::of_operations(text.as_bytes()).expect("a pattern");
+        let begun = std::time::Instant::now();
+        for n in 0..100 {
+            let patterns = vec![parse(&format!("o{n}")), parse(&format!("o1{n}*")), parse("*none*")];
+            origins.invalidate("n", Incarnation(1), &Scope::Operations(patterns));
+        }
+        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+        assert!(origins.len() <= count - 100, "those that are named are found however many there are");
+        drop(held);
     }
 
     fn one(bytes: u64) -> Load {
@@ -394,28 +492,6 @@ mod tests {
         drop((handles, since));
         (0..10).for_each(|_| origins.sweep(1000));
         assert_eq!((of(origins.load()), origins.dead.len()), ((1, 1000), 0));
-    }
-
-    /// An entry that is stored, invalidated with its namespace, and replaced by the next, faster than any tick.
-    #[test]
-    fn the_dead_do_not_pile_up() {
-        let mut origins = Origins::default();
-        let mut stored = Vec::new();
-        for operation in ["kept", "a"] {
-            stored.push(origins.share(&origin("n", 1, operation)));
-            origins.invalidate("n", Incarnation(1), &Scope::All);
-        }
-        for _ in 0..1000 {
-            stored.truncate(1);
-            stored.push(origins.share(&origin("n", 1, "a")));
-            origins.invalidate("n", Incarnation(1), &Scope::All);
-        }
-        assert!(origins.dead.len() < 8, "{} are left", origins.dead.len());
-        let many: Vec<_> = (0..1000).map(|n| origins.share(&origin("n", n, "a"))).collect();
-        (0..1000).for_each(|n| origins.invalidate("n", Incarnation(n), &Scope::All));
-        drop((many, stored));
-        origins.sweep(2000);
-        assert!(origins.dead.is_empty(), "a tick looks at all of few");
     }
 
     #[test]

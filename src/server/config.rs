@@ -247,8 +247,13 @@ unsafe extern "C" fn set_number(
             (Some(number), Ok(value)) => {
                 runtime::with(|runtime| {
                     let mut limits = runtime.limits.get();
+                    let rows_max = limits.stats_rows_max;
                     (number.set)(&mut limits, value);
                     runtime.limits.set(limits);
+                    if limits.stats_rows_max != rows_max {
+                        // What was not told apart so far may be from now on.
+                        runtime.forget_rows();
+                    }
                 });
                 raw::REDISMODULE_OK as c_int
             }

@@ -103,16 +103,18 @@ pub fn refused(words: &[&[u8]]) {
 
 /// The same state, of what is absent with the reason why where that is remembered.
 pub fn explained<'s>(context: Context<'_>, address: &Address<'_>, state: State<'s>) -> State<'s> {
-    let cause = |key: &[u8]| {
-        let database = context.database();
-        COUNTING.with(|counting| counting.departed.borrow().cause(database, key))
-    };
+    let cause = |key: &[u8]| cause(context.database(), key);
     let known = match state {
         State::Absent(Why::Unknown) => cause(address.key().as_bytes()),
         State::Absent(Why::NamespaceDeleted) => cause(address.namespace.as_str().as_bytes()),
         _ => None,
     };
     known.map_or(state, |cause| State::Absent(cause.into()))
+}
+
+/// Why a key is not there, where that is remembered.
+pub fn cause(database: i32, key: &[u8]) -> Option<Cause> {
+    COUNTING.with(|counting| counting.departed.borrow().cause(database, key))
 }
 
 /// A key was removed here, for that reason.
@@ -153,7 +155,8 @@ pub fn removed(context: Context<'_>, event: &[u8], key: &[u8]) {
             let is_over = head.ends_at.is_some_and(|ends_at| ends_at <= context.now());
             is_over.then_some(Cause::Expired)
         }
-        (b"del", _) => None,
+        // By hand. What became of an earlier one of that name is nobody's concern any more.
+        (b"del" | b"rename_from" | b"move_from", _) => None,
         _ => return,
     };
     if !unlinked.is_of(key) {

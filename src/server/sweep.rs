@@ -142,7 +142,7 @@ fn slice(context: Context<'_>) -> Option<u64> {
             let fate = fate(context, name.borrow(), &met);
             orphans |= fate == Fate::Orphan;
             if fate != Fate::Unknown {
-                dead.entry(met.origin.namespace().into()).or_default().push(name);
+                dead.entry((met.origin.namespace().into(), fate)).or_default().push(name);
                 found = found.saturating_add(1);
             }
         });
@@ -172,8 +172,8 @@ fn slice(context: Context<'_>) -> Option<u64> {
     Some(if refused { rest_ms.max(POSTPONED_MS) } else { rest_ms })
 }
 
-/// The keys of dead entries, by their namespaces.
-type Dead = BTreeMap<Box<str>, Vec<OwnedString>>;
+/// The keys of dead entries, by their namespaces and why they are dead.
+type Dead = BTreeMap<(Box<str>, Fate), Vec<OwnedString>>;
 
 /// What is needed to judge an entry; the server is not called here.
 fn met(_name: BorrowedString<'_>, value: &NonNull<c_void>) -> Option<Met> {
@@ -184,7 +184,7 @@ fn met(_name: BorrowedString<'_>, value: &NonNull<c_void>) -> Option<Met> {
     Some(Met { origin: stored.share_origin(), head })
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     /// Alive, or at another name than its own, where it may have been put on purpose.
     Unknown,
@@ -208,15 +208,16 @@ fn fate(context: Context<'_>, name: BorrowedString<'_>, met: &Met) -> Fate {
     }
 }
 
-/// Removes them, with a call for each namespace: in a cluster the keys of a call must be of one slot. How many were there,
+/// Removes them, with calls for each namespace: in a cluster the keys of a call must be of one slot. How many were there,
 /// and whether any call was refused, as where the cluster is down.
 fn remove(context: Context<'_>, dead: &Dead) -> (u64, bool) {
     let (mut count, mut refused) = (0u64, false);
-    for (namespace, keys) in dead {
+    for ((namespace, fate), keys) in dead {
         match context.unlink(keys) {
             Some(removed) => {
                 count = count.saturating_add(removed);
-                keys.iter().for_each(|key| count_swept(context, namespace, key.borrow()));
+                let cause = cause(context, namespace, *fate);
+                keys.iter().for_each(|key| count_swept(context, namespace, key.borrow(), cause));
             }
             None => refused = true,
         }
@@ -224,9 +225,15 @@ fn remove(context: Context<'_>, dead: &Dead) -> (u64, bool) {
     (count, refused)
 }
 
+/// Why entries of that fate are missed: those whose namespace is gone, for what became of it.
+fn cause(context: Context<'_>, namespace: &str, fate: Fate) -> Cause {
+    let of_namespace = || counting::cause(context.database(), namespace.as_bytes());
+    (fate == Fate::Orphan).then(of_namespace).flatten().unwrap_or(Cause::Invalidated)
+}
+
 /// A dead entry was removed, and whoever misses it shall know why.
-fn count_swept(context: Context<'_>, namespace: &str, key: BorrowedString<'_>) {
-    counting::departed(context.database(), key.bytes(), Cause::Invalidated);
+fn count_swept(context: Context<'_>, namespace: &str, key: BorrowedString<'_>, cause: Cause) {
+    counting::departed(context.database(), key.bytes(), cause);
     let name = NamespaceName::parse(namespace.as_bytes());
     if let Some(address) = name.ok().and_then(|name| Address::of_key(name, key.bytes())) {
         counting::row(namespace, address.operation.as_str()).count(Counter::Swept);

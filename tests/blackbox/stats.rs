@@ -374,6 +374,58 @@ fn a_change_of_health_is_told_at_the_namespace() {
 }
 
 #[test]
+fn with_more_rows_all_are_told_apart_that_were_not() {
+    let server = Launch::new().line("cache.stats-rows-max 0").start();
+    let mut client = server.client();
+    let plan = r#"[{"operation":"planned","params":1}]"#;
+    let look = |client: &mut Client| {
+        cache!(client, "GET", "ns", "op", "1");
+        call!(client, "CACHE.PLAN", "ns", plan);
+    };
+    look(&mut client);
+    assert_eq!(stat(&mut client, &["ns"], "lookups").int(), 0);
+    assert_eq!(stat(&mut client, &[], "lookups").int(), 2);
+    call!(client, "CONFIG", "SET", "cache.stats-rows-max", 10);
+    look(&mut client);
+    for operation in ["op", "planned"] {
+        assert_eq!(stat(&mut client, &["ns", operation], "lookups").int(), 1, "{operation}");
+    }
+    assert_eq!(stat(&mut client, &[], "lookups").int(), 4);
+    call!(client, "CONFIG", "SET", "cache.stats-rows-max", 0);
+    look(&mut client);
+    assert_eq!(stat(&mut client, &["ns", "op"], "lookups").int(), 2, "a row that is there stays");
+}
+
+#[test]
+fn errors_are_those_of_what_the_command_names() {
+    let server = Server::start();
+    let mut client = server.client();
+    // Operations that are called as other words of commands are.
+    for operation in ["tag", "NX", "ENTRIES", "t1-none"] {
+        cache!(client, "GET", "ns", operation, "1");
+    }
+    let before = call!(client, "CACHE.STATS", "ns").field("errors").int();
+    call!(client, "CACHE.INVALIDATE", "TAG", "ns", "tag", "");
+    call!(client, "CACHE.WARM", "ns", "NX", "NX");
+    call!(client, "CACHE.WARM", "ns", "ENTRIES", "op");
+    cache!(client, "RELEASE", "ns", "t1-none");
+    for operation in ["tag", "NX", "ENTRIES", "t1-none"] {
+        assert_eq!(stat(&mut client, &["ns", operation], "errors").int(), 0, "{operation}");
+    }
+    assert_eq!(stat(&mut client, &["ns"], "errors").int(), before + 4);
+}
+
+#[test]
+fn a_patch_takes_as_long_as_its_writer_says() {
+    let server = Server::start();
+    let mut client = server.client();
+    cache!(client, "MERGE", "ns", "op", "1", "{}", "UPSERT", "TOOK", 7000);
+    cache!(client, "MERGE", "ns", "op", "1", "{}");
+    let compute = ["p50", "p99"].map(|p| stat(&mut client, &["ns", "op"], &format!("compute_ms_{p}")).int());
+    assert!(compute.iter().all(|ms| (6700..7300).contains(ms)), "{compute:?} for 7000");
+}
+
+#[test]
 fn bad_words_are_refused_and_unknown_names_are_not() {
     let server = Server::start();
     let mut client = server.client();

@@ -225,3 +225,59 @@ fn misses_say_why() {
     call!(client, "FLUSHALL");
     assert_eq!(why(&mut client, 5), "misses_cold -");
 }
+
+/// Has core evict every key that has a TTL.
+#[track_caller]
+fn evict_volatile(client: &mut Client) {
+    let evicted = client.info("stats", "evicted_keys");
+    call!(client, "CONFIG", "SET", "maxmemory-policy", "volatile-random");
+    call!(client, "CONFIG", "SET", "maxmemory", 1);
+    wait_until("core evicts", || client.info("stats", "evicted_keys") != evicted);
+    call!(client, "CONFIG", "SET", "maxmemory", 0);
+}
+
+/// The reasons of the misses of `ns` that were counted, and begins anew.
+#[track_caller]
+fn reasons(client: &mut Client) -> String {
+    let reply = call!(client, "CACHE.STATS", "ns");
+    call!(client, "CACHE.RESETSTATS", "ns");
+    let counted = crate::stats::REASONS.iter().filter(|name| reply.field(name).int() != 0);
+    counted.copied().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_goes_elsewhere_is_not_missed_for_what_became_of_it_before() {
+    let server = Server::start();
+    let mut client = server.client();
+    let ways: [&dyn Fn(&mut Client, &str); 3] = [
+        &|client, key| drop(call!(client, "RENAME", key, "elsewhere")),
+        &|client, key| drop(call!(client, "MOVE", key, 1)),
+        &|client, key| drop(call!(client, "DEL", key)),
+    ];
+    for (n, way) in ways.into_iter().enumerate() {
+        let key = cache!(client, "KEY", "ns", "a", n).text();
+        cache!(client, "SET", "ns", "a", n, "r");
+        evict_volatile(&mut client);
+        assert_eq!(cache!(client, "GET", "ns", "a", n), nil());
+        assert_eq!(reasons(&mut client), "misses_evicted");
+        cache!(client, "SET", "ns", "a", n, "r");
+        way(&mut client, &key);
+        assert_eq!(cache!(client, "GET", "ns", "a", n), nil());
+        assert_eq!(reasons(&mut client), "misses_cold", "way {n}");
+    }
+}
+
+#[test]
+fn entries_of_an_evicted_namespace_were_evicted() {
+    let server = Launch::new().line("cache.sweep no").start();
+    let mut client = server.client();
+    cache!(client, "SET", "ns", "a", 1, "r", "PERSIST");
+    call!(client, "EXPIRE", "ns", 1000);
+    evict_volatile(&mut client);
+    assert_eq!(cache!(client, "GET", "ns", "a", 1), nil());
+    assert_eq!(reasons(&mut client), "misses_evicted");
+    call!(client, "CONFIG", "SET", "cache.sweep", "yes");
+    wait_until("the sweep has freed it", || call!(client, "DBSIZE") == 0.into());
+    assert_eq!(cache!(client, "GET", "ns", "a", 1), nil());
+    assert_eq!(reasons(&mut client), "misses_evicted", "also when it is swept");
+}

@@ -154,8 +154,14 @@ impl Row {
         }
     }
 
-    /// Counts what another has counted as well.
+    /// Counts what another has counted as well, and asks for as many hits as both did.
     pub fn absorb(&self, other: &Row, now: Instant) {
+        let lookups = [self, other].map(|row| u64::from(row.last(now).0.lookups));
+        let asked = u64::from(self.target()).saturating_mul(lookups[0]);
+        let asked = asked.saturating_add(u64::from(other.target()).saturating_mul(lookups[1]));
+        if let Some(target) = asked.checked_div(lookups[0].saturating_add(lookups[1])) {
+            self.set_target(u8::try_from(target).unwrap_or(u8::MAX));
+        }
         if let Some(others) = &*other.windows.borrow() {
             let mut windows = self.windows.borrow_mut();
             windows.get_or_insert_default().absorb(others, now, self.tally(), other.tally());

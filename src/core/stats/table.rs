@@ -36,6 +36,8 @@ struct OfNamespace {
     /// What belongs to no single operation.
     whole: Rc<Row>,
     operations: BTreeMap<Box<str>, Rc<Row>>,
+    /// Whether [`OTHER`] is where those are counted for whom there was no room, and no operation of that name.
+    shares: bool,
     health: Health,
 }
 
@@ -90,6 +92,9 @@ impl Statistics {
             Rc::new(Row::new(above, now))
         });
         let row = Rc::clone(row);
+        if is_new && name == OTHER {
+            of_namespace.shares = !has_room;
+        }
         self.rows = self.rows.saturating_add(usize::from(is_new && has_room));
         row
     }
@@ -105,7 +110,13 @@ impl Statistics {
         if may_make && !self.namespaces.contains_key(name) {
             let level = Rc::new(Level::new(now));
             let whole = Rc::new(Row::new([Rc::clone(&level), Rc::clone(&self.all)], now));
-            let made = OfNamespace { level, whole, operations: BTreeMap::new(), health: Health::Idle };
+            let made = OfNamespace {
+                level,
+                whole,
+                operations: BTreeMap::new(),
+                shares: false,
+                health: Health::Idle,
+            };
             self.namespaces.insert(name.into(), made);
         }
         self.namespaces.get_mut(name)
@@ -181,11 +192,8 @@ impl Statistics {
     }
 
     fn count_rows(&mut self) {
-        let own = |of_namespace: &OfNamespace| {
-            of_namespace
-                .operations
-                .len()
-                .saturating_sub(usize::from(of_namespace.operations.contains_key(OTHER)))
+        let own = |OfNamespace { operations, shares, .. }: &OfNamespace| {
+            operations.len().saturating_sub(usize::from(*shares && operations.contains_key(OTHER)))
         };
         self.rows = self.namespaces.values().map(own).sum();
     }
@@ -302,6 +310,35 @@ mod tests {
         assert_eq!(statistics.operations("a").collect::<Vec<_>>(), ["slow"]);
         assert_eq!(statistics.rows, 2);
         statistics.reset_namespace("unknown", later);
+    }
+
+    #[test]
+    fn operations_called_as_the_rest_is_take_room_too() {
+        let mut statistics = Statistics::new(NOW);
+        for n in 0..100 {
+            statistics.row(&format!("n{n}"), OTHER, 5, NOW);
+            statistics.row("reset", "op", 5, NOW);
+            statistics.reset_namespace("reset", NOW);
+        }
+        let rows: usize = statistics.namespaces.values().map(|found| found.operations.len()).sum();
+        assert_eq!((rows, statistics.rows), (5, 5));
+    }
+
+    #[test]
+    fn health_outlasts_the_reset_of_one_namespace() {
+        let mut statistics = Statistics::new(NOW);
+        let row = statistics.row("a", "op", 9, NOW);
+        row.set_target(80);
+        (0..10).for_each(|n| row.answered(if n < 5 { HIT } else { MISS }, NOW));
+        let well = statistics.row("b", "op", 9, NOW);
+        well.set_target(40);
+        well.answered(HIT, NOW);
+        assert_eq!(get(&statistics, Subject::All, "health").as_deref(), Some("degraded"));
+        for namespace in ["a", "b"] {
+            statistics.reset_namespace(namespace, NOW);
+            assert_eq!(get(&statistics, Subject::All, "health").as_deref(), Some("degraded"), "{namespace}");
+        }
+        assert_eq!(get(&statistics, Subject::Namespace("a"), "health").as_deref(), Some("idle"));
     }
 
     #[test]

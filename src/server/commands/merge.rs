@@ -46,7 +46,7 @@ impl Handler for Merge {
         let row = Rc::clone(found.row());
         drop(found);
         mutate(call.context, call.namespace()?, &effect)?;
-        count_write(&row, Counter::Sets, &effect, None);
+        count_write(&row, Counter::Sets, &effect, merge.write.took_ms);
         call.reply(&Reply::number(next.version));
         Ok(())
     }

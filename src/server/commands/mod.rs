@@ -48,7 +48,7 @@ use crate::core::stats::{Counter, Row};
 use crate::core::token::Token;
 use crate::protocol::apply::Effect;
 use crate::protocol::commands::COMMANDS;
-use crate::protocol::entry_arguments::EntryArguments;
+use crate::protocol::entry_arguments::{EntryArguments, OPERATION};
 use crate::protocol::reply::Reply;
 use crate::protocol::table::Command;
 
@@ -251,9 +251,15 @@ fn run<H: Handler>(context: Context<'_>, words: &[*mut raw::RedisModuleString]) 
     let key = words.first().and_then(string);
     let call = Call { context, arguments, key, now: context.now(), limits };
     if let Err(refusal) = H::run(&call) {
-        counting::refused(if H::COMMAND.key.is_some() { arguments } else { &[] });
+        counting::refused(arguments.get(..names(&H::COMMAND)).unwrap_or(arguments));
         context.reply_error(&refusal.to_string());
     }
+}
+
+/// How many words of a command say where its errors are counted: namespace and operation, the namespace alone, or none.
+fn names(command: &Command) -> usize {
+    let has_operation = command.arguments.get(1).is_some_and(|second| second.name == OPERATION.name);
+    command.key.map_or(0, |_| if has_operation { 2 } else { 1 })
 }
 
 #[cfg(test)]
