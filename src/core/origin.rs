@@ -3,6 +3,9 @@
 //! An entry embeds its origin, so that one met under another name, or after its namespace was deleted and
 //! made again, is known not to belong there. A million entries of one operation share one handle.
 
+// Of an origin the names alone are compared, and they never change.
+#![allow(clippy::mutable_key_type)]
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -347,7 +350,6 @@ fn concerned(
 }
 
 /// Takes some out.
-#[allow(clippy::mutable_key_type)] // The names, which alone are compared, never change.
 fn take_of(origins: &mut BTreeSet<Arc<Origin>>, some: &[Arc<Origin>]) -> BTreeSet<Arc<Origin>> {
     some.iter().filter_map(|origin| origins.take(origin)).collect()
 }
@@ -436,19 +438,20 @@ mod tests {
     }
 
     #[test]
-    fn an_invalidation_of_few_among_many_is_quick() {
+    fn an_invalidation_among_many_looks_at_some_only() {
         let mut origins = Origins::default();
-        let count = 300_000;
-        let held: Vec<_> = (0..count).map(|n| origins.share(&origin("n", 1, &format!("o{n}")))).collect();
+        let count = MATCHED_BYTES;
+        let _held: Vec<_> = (0..count).map(|n| origins.share(&origin("n", 1, &format!("o{n}")))).collect();
         let parse = |text: &str| Pattern::of_operations(text.as_bytes()).expect("a pattern");
-        let begun = std::time::Instant::now();
-        for n in 0..100 {
-            let patterns = vec![parse(&format!("o{n}")), parse(&format!("o1{n}*")), parse("*none*")];
-            origins.invalidate("n", Incarnation(1), &Scope::Operations(patterns));
-        }
-        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
-        assert!(origins.len() <= count - 100, "those that are named are found however many there are");
-        drop(held);
+        origins.invalidate(
+            "n",
+            Incarnation(1),
+            &Scope::Operations(vec![parse("*"), parse("o*"), parse("o99999")]),
+        );
+        let gone = count - origins.len();
+        assert!((count / 4..=count / 2 + 2).contains(&gone), "{gone} of {count}");
+        let named = origins.namespaces["n"].contains(&origin("n", 1, "o99999"));
+        assert!(!named, "those that are named are found however many there are");
     }
 
     fn one(bytes: u64) -> Load {
