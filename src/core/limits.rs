@@ -27,6 +27,8 @@ pub mod maxima {
     pub const WAITERS: usize = 1_000_000;
     /// Bytes of a plan.
     pub const PLAN_BYTES: usize = 64 << 20;
+    /// Dependencies of all jobs of a plan.
+    pub const PLAN_DEPENDENCIES: usize = 1_000_000;
     /// Jobs of a plan.
     pub const PLAN_JOBS: usize = 1_000_000;
     /// Operations of namespaces with statistics of their own.

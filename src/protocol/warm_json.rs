@@ -103,7 +103,11 @@ impl<'a> JsonRow<'a> {
             _ => {
                 let mut elements = reader.begin_array()?;
                 while reader.next_element(&mut elements)? {
-                    self.tags.push(reader.string()?);
+                    let tag = reader.string()?;
+                    // One more than there may be is kept, and refused.
+                    if self.tags.len() <= maxima::TAGS {
+                        self.tags.push(tag);
+                    }
                 }
             }
         }
@@ -128,7 +132,8 @@ impl<'a> JsonRow<'a> {
             }
         }
         if self.tags.len() > maxima::TAGS {
-            return Err(Refusal::new(Code::TooBig, format!("{} tags are too many", self.tags.len())));
+            let sentence = format!("a row with more than {} tags is not accepted", maxima::TAGS);
+            return Err(Refusal::new(Code::TooBig, sentence));
         }
         Ok(())
     }

@@ -373,3 +373,23 @@ fn arguments_that_are_wrong() {
     assert_same_digests("refused commands", &before, &digests(&server));
     assert_eq!(ABSENT.info(&mut client, "deadline_ms"), nil(), "a job was leased");
 }
+
+#[test]
+fn more_dependencies_or_tags_than_there_may_be_are_refused() {
+    let server = Server::start();
+    let mut client = server.client();
+    let on = |count: usize| vec!["1"; count].join(",");
+    let plan = |count| {
+        format!(
+            r#"[{{"operation":"op","params":1,"id":1}},{{"operation":"op","params":2,"dependsOn":[{}]}}]"#,
+            on(count)
+        )
+    };
+    assert_eq!(call!(client, "CACHE.PLAN", "ns", plan(1_000_000)).array().len(), 2);
+    let refused = call!(client, "CACHE.PLAN", "ns", plan(1_000_001));
+    assert!(refused.error_word() == "TOOBIG" && refused.error().contains("1000000"), "{refused:?}");
+    let rows =
+        format!(r#"[{{"operation":"op","params":1,"result":1,"tags":[{}]}}]"#, vec!["\"\""; 5000].join(","));
+    let refused = call!(client, "CACHE.WARM", "ns", "JSON", rows);
+    assert!(refused.error_word() == "TOOBIG" && refused.error().contains("1024"), "{refused:?}");
+}

@@ -7,9 +7,9 @@ use super::super::canonical::BadJson;
 use super::super::json::Reader;
 use super::graph::{Dependency, Graph};
 use super::{Id, Job, Plan, Span, bad_plan, of_job};
-use crate::core::limits::Limits;
+use crate::core::limits::{Limits, maxima};
 use crate::core::name::OperationName;
-use crate::core::refusal::Refusal;
+use crate::core::refusal::{Code, Refusal};
 
 /// What was read so far. Numbers fit 32 bits: a plan is no longer than [`maxima::PLAN_BYTES`](crate::core::limits::maxima).
 #[derive(Default)]
@@ -43,6 +43,8 @@ struct Members {
 pub(super) enum Fault {
     Json(BadJson),
     Shape(&'static str),
+    /// More dependencies than a plan may have.
+    TooManyDependencies,
 }
 
 impl From<BadJson> for Fault {
@@ -56,6 +58,11 @@ impl From<Fault> for Refusal {
         match fault {
             Fault::Json(fault) => bad_plan(&format!("is not one: {fault}")),
             Fault::Shape(why) => bad_plan(&format!("is not one: {why}")),
+            Fault::TooManyDependencies => {
+                let max = maxima::PLAN_DEPENDENCIES;
+                let sentence = format!("the plan has too many dependencies: at most {max} are accepted");
+                Refusal::new(Code::TooBig, sentence)
+            }
         }
     }
 }
@@ -143,6 +150,9 @@ impl<'a> Draft<'a> {
     fn read_dependencies(&mut self, reader: &mut Reader<'a>, index: usize) -> Result<(), Fault> {
         let mut elements = reader.begin_array()?;
         while reader.next_element(&mut elements)? {
+            if self.dependencies.len() >= maxima::PLAN_DEPENDENCIES {
+                return Err(Fault::TooManyDependencies);
+            }
             self.dependencies.push((index as u32, Id::read(reader)?));
         }
         Ok(())
