@@ -1,133 +1,16 @@
-//! Origins: what entries of one operation in one life of one namespace have in common.
-//!
-//! An entry embeds its origin, so that one met under another name, or after its namespace was deleted and
-//! made again, is known not to belong there. A million entries of one operation share one handle.
+//! The origins in use: shared, weighed, and let go when nobody uses them any more.
 
 // Of an origin the names alone are compared, and they never change.
 #![allow(clippy::mutable_key_type)]
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::codec::{Reader, Sink};
-use super::epochs::Scope;
-use super::name::{NamespaceName, OperationName};
-use super::stats::gauges::{Gauges, Load};
-
-/// Random bits drawn when a namespace is made: two lives of one name never share them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Incarnation(pub u64);
-
-/// The version of every stored form; an older server refuses what a newer one wrote instead of guessing.
-pub const ENCODING_VERSION: u8 = 1;
-
-/// Namespace, its incarnation, and operation of an entry.
-#[derive(Debug)]
-pub struct Origin {
-    namespace: Box<str>,
-    incarnation: Incarnation,
-    operation: Box<str>,
-    weighed: Weighed,
-}
-
-/// What the entries come to that share a handle.
-#[derive(Debug, Default)]
-struct Weighed {
-    own: Gauges,
-    /// What all entries come to; none but in the table's handles.
-    total: Option<Arc<Gauges>>,
-}
-
-impl Origin {
-    /// Origins of one namespace stand together by its lives.
-    fn names(&self) -> (&str, Incarnation, &str) {
-        (&self.namespace, self.incarnation, &self.operation)
-    }
-}
-
-impl PartialEq for Origin {
-    fn eq(&self, other: &Self) -> bool {
-        self.names() == other.names()
-    }
-}
-
-impl Eq for Origin {}
-
-impl Ord for Origin {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.names().cmp(&other.names())
-    }
-}
-
-impl PartialOrd for Origin {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Origin {
-    pub fn new(namespace: NamespaceName<'_>, incarnation: Incarnation, operation: OperationName<'_>) -> Self {
-        Origin {
-            namespace: namespace.as_str().into(),
-            incarnation,
-            operation: operation.as_str().into(),
-            weighed: Weighed::default(),
-        }
-    }
-
-    /// An entry of this origin was made.
-    pub fn add(&self, load: &Load) {
-        let Weighed { own, total } = &self.weighed;
-        own.add(load);
-        total.iter().for_each(|total| total.add(load));
-    }
-
-    /// An entry of this origin was dropped; on whatever thread.
-    pub fn subtract(&self, load: &Load) {
-        let Weighed { own, total } = &self.weighed;
-        own.subtract(load);
-        total.iter().for_each(|total| total.subtract(load));
-    }
-
-    pub fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
-    pub fn incarnation(&self) -> Incarnation {
-        self.incarnation
-    }
-
-    pub fn operation(&self) -> &str {
-        &self.operation
-    }
-
-    /// The stored form: [`ENCODING_VERSION`], namespace, incarnation, operation.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.encode_into(&mut bytes);
-        bytes
-    }
-
-    /// Writes the stored form, part by part.
-    pub fn encode_into(&self, sink: &mut impl Sink) {
-        sink.put(&[ENCODING_VERSION]);
-        sink.put_string(self.namespace.as_bytes());
-        sink.put(&self.incarnation.0.to_le_bytes());
-        sink.put_string(self.operation.as_bytes());
-    }
-
-    /// Reads [`encode`](Self::encode)'s bytes; `None` where they are anything else.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
-        reader.byte().filter(|&version| version == ENCODING_VERSION)?;
-        let namespace = NamespaceName::parse(reader.string(usize::MAX)?).ok()?;
-        let incarnation = Incarnation(reader.u64_le()?);
-        let operation = OperationName::parse(reader.string(usize::MAX)?).ok()?;
-        reader.is_empty().then(|| Origin::new(namespace, incarnation, operation))
-    }
-}
+use super::super::epochs::Scope;
+use super::super::name::{NamespaceName, OperationName};
+use super::super::stats::gauges::{Gauges, Load};
+use super::{Incarnation, Life, Origin, Weighed};
 
 /// The origins in use, each held once, and how much is stored under them.
 ///
@@ -159,10 +42,10 @@ struct Dead {
 /// How many others are looked at for each origin that comes or dies: so at most about as many are unused as are in use.
 const LOOKED_AT: usize = 2;
 
-/// How many bytes of patterns are held against operations at most: mostly less than a millisecond's work.
-const MATCHED_BYTES: usize = 1 << 18;
+/// How many bytes of patterns are held against operations at most: about a millisecond's work.
+const MATCHED_BYTES: usize = 1 << 16;
 
-/// How many that are dead are looked at with one invalidation at most: likewise.
+/// How many that are dead are looked at with one invalidation at most: less than that.
 const LOOKED_AT_MOST: usize = 4000;
 
 impl Origins {
@@ -237,9 +120,15 @@ impl Origins {
 
     /// What the living entries of a namespace come to, or those of one operation, whatever life of it they are of.
     pub fn load_of(&self, namespace: &str, operation: Option<&str>) -> Load {
-        let origins = self.namespaces.get(namespace).into_iter().flatten();
-        let some = origins.filter(|origin| operation.is_none_or(|operation| *origin.operation == *operation));
-        some.map(|origin| origin.weighed.own.load()).fold(Load::default(), Load::plus)
+        let Some(origins) = self.namespaces.get(namespace) else { return Load::default() };
+        let sum = |sum: Load, origin: &Arc<Origin>| sum.plus(origin.weighed.own.load());
+        match operation {
+            None => origins.iter().fold(Load::default(), sum),
+            Some(operation) => {
+                let found = lives(origins).filter_map(|life| origins.get(&life.with(operation)));
+                found.fold(Load::default(), sum)
+            }
+        }
     }
 
     /// What all living entries come to.
@@ -319,6 +208,15 @@ impl Origins {
     }
 }
 
+/// The lives of a namespace of which there are origins, however many there are of each.
+fn lives(origins: &BTreeSet<Arc<Origin>>) -> impl Iterator<Item = Life<'_>> {
+    std::iter::successors(origins.first().map(|origin| origin.life()), |last| {
+        let next = Life { incarnation: Incarnation(last.incarnation.0.checked_add(1)?), ..*last };
+        let mut behind = origins.range::<Origin, _>((Bound::Included(&next.with("")), Bound::Unbounded));
+        behind.next().map(|origin| origin.life())
+    })
+}
+
 /// Those of a life of a namespace that were invalidated, as far as to look at them takes no longer than it may.
 fn concerned(
     origins: &BTreeSet<Arc<Origin>>,
@@ -326,13 +224,8 @@ fn concerned(
     incarnation: Incarnation,
     scope: &Scope<'_>,
 ) -> Vec<Arc<Origin>> {
-    let named = |operation: &str| Origin {
-        namespace: namespace.into(),
-        incarnation,
-        operation: operation.into(),
-        weighed: Weighed::default(),
-    };
-    let first = named("");
+    let life = Life { namespace, incarnation };
+    let first = life.with("");
     let living = || {
         let behind = origins.range::<Origin, _>((Bound::Included(&first), Bound::Unbounded));
         behind.take_while(|origin| origin.incarnation == incarnation)
@@ -341,7 +234,7 @@ fn concerned(
         return if let Scope::All = scope { living().map(Arc::clone).collect() } else { Vec::new() };
     };
     let (names, patterns): (Vec<_>, Vec<_>) = patterns.iter().partition(|pattern| pattern.is_name());
-    let by_name = names.iter().filter_map(|name| origins.get(&named(name.as_str())));
+    let by_name = names.iter().filter_map(|name| origins.get(&life.with(name.as_str())));
     let bytes = patterns.iter().map(|pattern| pattern.as_str().len()).sum();
     let looked_at = MATCHED_BYTES.checked_div(bytes).unwrap_or(0);
     let is_matched =
@@ -356,28 +249,9 @@ fn take_of(origins: &mut BTreeSet<Arc<Origin>>, some: &[Arc<Origin>]) -> BTreeSe
 
 #[cfg(test)]
 mod tests {
-    use super::super::policy::glob::Pattern;
+    use super::super::super::policy::glob::Pattern;
+    use super::super::tests::origin;
     use super::*;
-
-    fn origin(namespace: &str, incarnation: u64, operation: &str) -> Origin {
-        Origin::new(
-            NamespaceName::parse(namespace.as_bytes()).expect("a namespace"),
-            Incarnation(incarnation),
-            OperationName::parse(operation.as_bytes()).expect("an operation"),
-        )
-    }
-
-    #[test]
-    fn an_origin_comes_back() {
-        let origin = origin("a{b}c", u64::MAX, "build@v2");
-        let bytes = origin.encode();
-        assert_eq!(Origin::decode(&bytes), Some(origin));
-        for cut in 0..bytes.len() {
-            assert_eq!(Origin::decode(&bytes[..cut]), None, "cut at {cut}");
-        }
-        assert_eq!(Origin::decode(&[&bytes[..], b"x"].concat()), None, "trailing bytes");
-        assert_eq!(Origin::decode(&[&[2], &bytes[1..]].concat()), None, "a later version");
-    }
 
     #[test]
     fn equal_origins_share_a_handle() {
@@ -443,15 +317,27 @@ mod tests {
         let count = MATCHED_BYTES;
         let _held: Vec<_> = (0..count).map(|n| origins.share(&origin("n", 1, &format!("o{n}")))).collect();
         let parse = |text: &str| Pattern::of_operations(text.as_bytes()).expect("a pattern");
-        origins.invalidate(
-            "n",
-            Incarnation(1),
-            &Scope::Operations(vec![parse("*"), parse("o*"), parse("o99999")]),
-        );
+        let patterns = vec![parse("*"), parse("o*"), parse("o99999")];
+        origins.invalidate("n", Incarnation(1), &Scope::Operations(patterns));
         let gone = count - origins.len();
         assert!((count / 4..=count / 2 + 2).contains(&gone), "{gone} of {count}");
         let named = origins.namespaces["n"].contains(&origin("n", 1, "o99999"));
         assert!(!named, "those that are named are found however many there are");
+    }
+
+    #[test]
+    fn an_operation_is_found_in_every_life_of_its_namespace() {
+        let mut origins = Origins::default();
+        let lives = [0, 1, 7, u64::MAX];
+        let names =
+            lives.into_iter().flat_map(|life| ["a", "b"].map(|operation| origin("n", life, operation)));
+        let held: Vec<_> = names.map(|name| origins.share(&name)).collect();
+        held.iter().for_each(|handle| handle.add(&one(1)));
+        assert_eq!(of(origins.load_of("n", Some("a"))), (4, 4));
+        assert_eq!(of(origins.load_of("n", None)), (8, 8));
+        assert_eq!(of(origins.load_of("n", Some("c"))), (0, 0));
+        origins.invalidate("n", Incarnation(7), &Scope::All);
+        assert_eq!(of(origins.load_of("n", Some("b"))), (3, 3));
     }
 
     fn one(bytes: u64) -> Load {
