@@ -31,7 +31,7 @@ pub const COMMAND: Command = Command {
     details: &[
         "It is a FETCH of each job, in their order, of which none waits and between which nothing happens. A job that is \
          there twice is leased once: the second time it is BUSY, or with HOLDER the same token again.",
-        "A plan of more jobs than `cache.plan-max-jobs`, or with a longer reply than `cache.plan-reply-max-bytes`, is refused \
+        "A plan of more jobs than `cache.plan-max-jobs`, with over a million dependencies, or with a longer reply than `cache.plan-reply-max-bytes`, is refused \
          before anything is leased. On a replica it is READONLY unless all are HIT or STALE.",
     ],
     examples: &[],
