@@ -1,5 +1,8 @@
 //! The origins in use: shared, weighed, and let go when nobody uses them any more.
 
+// The names, which alone are compared, never change.
+#![allow(clippy::mutable_key_type)]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -240,7 +243,6 @@ fn concerned(
 }
 
 /// Takes some out.
-#[allow(clippy::mutable_key_type)] // The names, which alone are compared, never change.
 fn take_of(origins: &mut BTreeSet<Arc<Origin>>, some: &[Arc<Origin>]) -> BTreeSet<Arc<Origin>> {
     some.iter().filter_map(|origin| origins.take(origin)).collect()
 }
