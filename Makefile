@@ -2,6 +2,8 @@
 
 # `make run PORT=6380` serves on another port.
 PORT ?= 6379
+# `make top HOST=cache.example` looks at another machine. (Some shells have a variable of that name: it does not count.)
+HOST = 127.0.0.1
 # More arguments for `make bench` (ARGS=--quick), `make demo` (ARGS=crew plays that act alone) and `make top`.
 ARGS ?=
 
@@ -61,9 +63,9 @@ demo: build ## Encode a video with ffmpeg, fail and find it all again; then with
 	@scripts/install-missing ffmpeg
 	RESULT_CACHE_MODULE=$(MODULE) cargo run $(PURE) --example demo -- $(ARGS)
 
-top: ## Show live what the cache of a server does (PORT=6379; ARGS="--once 5" prints one frame, ARGS=demo one namespace)
+top: ## Show live what the cache of a server does (PORT=6379 HOST=127.0.0.1; ARGS="--once 5" prints one frame)
 	@scripts/install-missing gcc
-	cargo run -q $(PURE) --example top -- --port $(PORT) $(ARGS)
+	cargo run -q $(PURE) --example top -- --host $(HOST) --port $(PORT) $(ARGS)
 
 docs: ## Write docs/commands/ anew from the command table
 	cargo run $(PURE) --example docs

@@ -3,14 +3,14 @@
 use std::io;
 
 use ratatui::backend::TestBackend;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Cell, Paragraph, Row, Table};
+use ratatui::widgets::{Paragraph, Row, Table};
 use ratatui::{Frame, Terminal};
 
-use super::source::Figures;
-use super::watch::{Recent, SHOWN, Watch};
+use super::columns::{Columns, health};
+use super::watch::Watch;
 use super::words::{bytes, count, duration, percent};
 
 /// By what namespaces are ordered.
@@ -51,8 +51,8 @@ pub struct View {
     pub trouble: Option<String>,
 }
 
-const COLUMNS: [&str; 9] =
-    ["", "lookups/s", "hits 1m", "served 1m", "hit rate, last minute", "saved", "wait", "memory", "health"];
+/// What stands before the name of an operation.
+const INDENT: &str = "  ";
 
 /// Draws it; returns how many rows the table has.
 pub fn draw(frame: &mut Frame<'_>, watch: &Watch, name: &str, view: &View) -> usize {
@@ -60,21 +60,10 @@ pub fn draw(frame: &mut Frame<'_>, watch: &Watch, name: &str, view: &View) -> us
         Layout::vertical([Constraint::Length(3), Constraint::Min(1), Constraint::Length(1)])
             .areas(frame.area());
     frame.render_widget(Paragraph::new(summary(watch, name)), head);
-    let rows = rows(watch, view.order);
+    let columns = Columns::within(body.width, longest_name(watch));
+    let rows = rows(watch, view.order, &columns);
     let (total, shown) = (rows.len(), rows.into_iter().skip(view.above));
-    let widths = [
-        Constraint::Min(16),
-        Constraint::Length(9),
-        Constraint::Length(8),
-        Constraint::Length(9),
-        Constraint::Length(width_of_sparkline(body)),
-        Constraint::Length(9),
-        Constraint::Length(5),
-        Constraint::Length(9),
-        Constraint::Length(8),
-    ];
-    let header = Row::new(COLUMNS).style(Style::new().add_modifier(Modifier::BOLD));
-    frame.render_widget(Table::new(shown, widths).header(header), body);
+    frame.render_widget(Table::new(shown, columns.widths()).header(columns.header()), body);
     let hint = format!("q quit   arrows scroll   o order: {}", view.order.word());
     let line = match &view.trouble {
         Some(trouble) => Line::styled(trouble.clone(), Style::new().fg(Color::Red)),
@@ -84,9 +73,13 @@ pub fn draw(frame: &mut Frame<'_>, watch: &Watch, name: &str, view: &View) -> us
     total
 }
 
-/// As wide as a minute where there is room, else the newest part of it.
-fn width_of_sparkline(area: Rect) -> u16 {
-    area.width.saturating_sub(84).clamp(10, SHOWN as u16)
+/// As the first column shows them.
+fn longest_name(watch: &Watch) -> u16 {
+    let namespaces = watch.reading.namespaces.iter();
+    let names = namespaces.flat_map(|(namespace, (_, operations))| {
+        operations.keys().map(|operation| operation.len() + INDENT.len()).chain([namespace.len()])
+    });
+    names.max().and_then(|longest| u16::try_from(longest).ok()).unwrap_or(0)
 }
 
 /// The server in two lines.
@@ -94,15 +87,15 @@ fn summary(watch: &Watch, name: &str) -> Vec<Line<'static>> {
     let (all, recent) = (&watch.reading.all, watch.recent(None, None));
     let first = Line::from(vec![
         Span::styled(format!("{name}  "), Style::new().add_modifier(Modifier::BOLD)),
+        health(all),
         Span::raw(format!(
-            "{} lookups/s   hit rate {} (1m {}, 1h {})   saved {}   ",
+            "   {} lookups/s   hit rate {} (1m {}, 1h {})   saved {}",
             count(recent.rate),
             percent(all.number("hit_rate_percent")),
             percent(all.number("hit_rate_percent_minute")),
             percent(all.number("hit_rate_percent_hour")),
             duration(all.count("time_saved_ms")),
         )),
-        health(all),
     ]);
     let second = Line::raw(format!(
         "{} entries, {}   {} waiters (at most {})   {} leases lapsed   {} fenced   {} evicted   {} to sweep   {} errors",
@@ -119,7 +112,7 @@ fn summary(watch: &Watch, name: &str) -> Vec<Line<'static>> {
     vec![first, second]
 }
 
-fn rows(watch: &Watch, order: Order) -> Vec<Row<'static>> {
+fn rows(watch: &Watch, order: Order, columns: &Columns) -> Vec<Row<'static>> {
     let mut namespaces: Vec<_> = watch.reading.namespaces.iter().collect();
     match order {
         Order::Name => {}
@@ -134,54 +127,32 @@ fn rows(watch: &Watch, order: Order) -> Vec<Row<'static>> {
     let mut rows = Vec::new();
     for (namespace, (figures, operations)) in namespaces {
         let bold = Style::new().add_modifier(Modifier::BOLD);
-        rows.push(row(namespace.clone(), figures, &watch.recent(Some(namespace), None)).style(bold));
+        let recent = watch.recent(Some(namespace), None);
+        rows.push(columns.row(namespace, figures, &recent).style(bold));
         for (operation, figures) in operations {
-            rows.push(row(
-                format!("  {operation}"),
-                figures,
-                &watch.recent(Some(namespace), Some(operation)),
-            ));
+            let recent = watch.recent(Some(namespace), Some(operation));
+            rows.push(columns.row(&format!("{INDENT}{operation}"), figures, &recent));
         }
+    }
+    if watch.reading.has_more {
+        rows.push(Row::new(["(and more)"]));
     }
     rows
 }
 
-fn row(name: String, figures: &Figures, recent: &Recent) -> Row<'static> {
-    Row::new([
-        Cell::new(name),
-        Cell::new(count(recent.rate)),
-        Cell::new(percent(figures.number("hit_rate_percent_minute"))),
-        Cell::new(percent(figures.number("served_rate_percent_minute"))),
-        Cell::new(recent.sparkline()),
-        Cell::new(duration(figures.count("time_saved_ms"))),
-        Cell::new(count(figures.count("waiters"))),
-        Cell::new(bytes(figures.count("stored_bytes"))),
-        Cell::new(health(figures)),
-    ])
-}
-
-fn health(figures: &Figures) -> Span<'static> {
-    let word = figures.word("health").to_owned();
-    let color = match word.as_str() {
-        "healthy" => Color::Green,
-        "degraded" => Color::Red,
-        _ => Color::DarkGray,
-    };
-    Span::styled(word, Style::new().fg(color))
-}
-
 /// The same as plain text, without the line of keys.
 pub fn as_text(watch: &Watch, name: &str) -> io::Result<String> {
-    const WIDTH: u16 = 116;
-    let rows: usize = watch.reading.namespaces.values().map(|(_, operations)| operations.len() + 1).sum();
+    // Names are whole here, and all rows are shown.
+    let width = Columns::in_full(longest_name(watch));
+    let rows = rows(watch, Order::default(), &Columns::within(width, longest_name(watch))).len();
     let height = u16::try_from(rows).unwrap_or(u16::MAX - 5) + 5;
-    let mut terminal = Terminal::new(TestBackend::new(WIDTH, height))?;
+    let mut terminal = Terminal::new(TestBackend::new(width, height))?;
     terminal.draw(|frame| {
         draw(frame, watch, name, &View::default());
     })?;
     let buffer = terminal.backend().buffer();
     let line =
-        |y: u16| (0..WIDTH).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned() + "\n";
+        |y: u16| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned() + "\n";
     Ok((0..height - 1).map(line).collect())
 }
 
@@ -190,7 +161,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::{Duration, Instant};
 
-    use super::super::source::Reading;
+    use super::super::figures::{Figures, Reading};
     use super::*;
 
     fn watch() -> Watch {
@@ -210,6 +181,7 @@ mod tests {
                     ("demo".to_owned(), (of.clone(), BTreeMap::from([("encode".to_owned(), of)]))),
                     ("a-small-one".to_owned(), (small, BTreeMap::new())),
                 ]),
+                has_more: false,
             }
         };
         let (mut watch, begun) = (Watch::default(), Instant::now());
@@ -222,14 +194,36 @@ mod tests {
     fn a_frame_shows_every_row() {
         let text = as_text(&watch(), "127.0.0.1:6379").expect("a frame");
         let lines: Vec<&str> = text.lines().collect();
-        assert!(
-            lines[0].starts_with("127.0.0.1:6379  20 lookups/s") && lines[0].ends_with("degraded"),
-            "{text}"
-        );
+        assert!(lines[0].starts_with("127.0.0.1:6379  degraded   20 lookups/s"), "{text}");
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
         assert_eq!(words(lines[4]), "a-small-one 0 - - · 0ms 0 10 B idle", "{text}");
         assert_eq!(words(lines[6]), "encode 20 75.0 % - ▇ 3m 20s 0 1.5 KB degraded", "{text}");
         assert_eq!(lines.len(), 7, "{text}");
+    }
+
+    #[test]
+    fn long_names_are_whole_and_what_is_left_out_is_told() {
+        let mut watch = watch();
+        let long = "x".repeat(128);
+        watch.reading.namespaces.insert(long.clone(), (Figures::default(), BTreeMap::new()));
+        watch.reading.has_more = true;
+        let text = as_text(&watch, "here").expect("a frame");
+        assert!(text.contains(&format!("\n{long} 0 ")) && text.ends_with("\n(and more)\n"), "{text}");
+    }
+
+    #[test]
+    fn a_narrow_sparkline_shows_the_newest() {
+        let (mut watch, mut at) = (Watch::default(), Instant::now());
+        for second in 0..=60_u64 {
+            // Misses, and hits at last.
+            let (lookups, hits) = ((second * 10).to_string(), (second.saturating_sub(50) * 10).to_string());
+            let all = Figures::from([("lookups", &*lookups), ("hits", &*hits)]);
+            let namespaces = BTreeMap::from([("demo".to_owned(), (all.clone(), BTreeMap::new()))]);
+            watch.note(Reading { all, namespaces, has_more: false }, at);
+            at += Duration::from_secs(1);
+        }
+        let text = as_text(&watch, "here").expect("a frame");
+        assert!(text.contains(&format!("▁{} ", "█".repeat(10))), "{text}");
     }
 
     #[test]

@@ -1,21 +1,25 @@
 //! `make top`: what a server's cache does, live, over plain Redis commands: `CACHE.STATS`, and `SCAN` for the namespaces.
 //!
-//! * [`options`] is what it was called with, [`source`] asks the server;
-//! * [`watch`] makes rates of what it says, by comparing it with what it said before;
-//! * [`frame`] draws that, with [`words`] for numbers, and [`screen`] puts it on a terminal.
+//! * [`options`] is what it was called with, [`source`] asks the server, [`search`] finds its namespaces, [`figures`] reads
+//!   what it says;
+//! * [`watch`] makes rates of that, by comparing it with what was said before;
+//! * [`frame`] draws both, in as many [`columns`] as fit, with [`words`] for numbers; [`screen`] puts it on a terminal.
 //!
 //! `make top ARGS="--once 5"` looks for five seconds and prints one frame as text.
 
+mod columns;
+mod figures;
 mod frame;
 mod options;
 mod screen;
+mod search;
 mod source;
 mod watch;
 mod words;
 
 use std::env;
 use std::error::Error;
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,6 +60,7 @@ fn print_once(source: &mut Source, seconds: u64) -> Result<(), Box<dyn Error>> {
         thread::sleep(next.saturating_sub(begun.elapsed()));
         watch.note(source.read()?, Instant::now());
     }
-    print!("{}", frame::as_text(&watch, source.name())?);
+    // Whoever reads it may have seen enough and gone.
+    stdout().write_all(frame::as_text(&watch, source.name())?.as_bytes())?;
     Ok(())
 }

@@ -67,3 +67,25 @@ fn obey(key: KeyEvent, view: &mut View, rows: usize) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_move_within_the_table_order_it_and_end_it() {
+        let mut view = View::default();
+        let mut press = |code| {
+            let goes_on = obey(KeyEvent::new(code, KeyModifiers::NONE), &mut view, 15);
+            (view.above, goes_on)
+        };
+        assert_eq!(press(KeyCode::Up), (0, true));
+        assert_eq!(press(KeyCode::Down), (1, true));
+        assert_eq!([press(KeyCode::PageDown), press(KeyCode::PageDown)], [(11, true), (14, true)]);
+        assert_eq!([press(KeyCode::PageUp), press(KeyCode::Home)], [(4, true), (0, true)]);
+        assert_eq!([press(KeyCode::Char('o')), press(KeyCode::Char('c'))], [(0, true); 2]);
+        assert_eq!([press(KeyCode::Char('q')), press(KeyCode::Esc)], [(0, false); 2]);
+        assert_ne!(view.order, View::default().order);
+        assert!(!obey(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL), &mut view, 15));
+    }
+}

@@ -1,21 +1,19 @@
 //! The server that is watched: it is asked anew each time, and found again where it was away.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use redis::{Client, Connection, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Value};
+use redis::{
+    Client, Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, Value,
+};
 
+use super::figures::{Figures, Reading};
 use super::options::{Options, password};
+use super::search::Search;
 
-/// How many namespaces are shown at most.
-const MOST: usize = 200;
-
-/// How many steps of SCAN a look takes at most.
-const STEPS: usize = 50;
-
-/// The type of a namespace's key.
-const NAMESPACE_TYPE: &str = "cache-nsp";
+/// How many operations are shown at most, of all namespaces together.
+const MOST_OPERATIONS: usize = 2000;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -24,49 +22,13 @@ pub struct Source {
     connection: Option<Connection>,
     /// Those that were asked for; empty is all that are found.
     wanted: Vec<String>,
-    /// Those that SCAN has found so far, and where it goes on.
-    found: Vec<String>,
-    cursor: u64,
-}
-
-/// The figures of the server, a namespace or an operation, by name.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Figures(HashMap<String, String>);
-
-impl Figures {
-    /// A figure as a number; none where it is not known.
-    pub fn number(&self, name: &str) -> Option<f64> {
-        self.0.get(name)?.parse().ok()
-    }
-
-    /// A count, or 0.
-    pub fn count(&self, name: &str) -> f64 {
-        self.number(name).unwrap_or(0.0)
-    }
-
-    pub fn word(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
-    }
-}
-
-impl<const N: usize> From<[(&str, &str); N]> for Figures {
-    fn from(pairs: [(&str, &str); N]) -> Self {
-        Figures(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
-    }
-}
-
-/// What a server said at one moment.
-#[derive(Debug, Clone, Default)]
-pub struct Reading {
-    pub all: Figures,
-    /// By namespace: its figures, and those of its operations.
-    pub namespaces: BTreeMap<String, (Figures, BTreeMap<String, Figures>)>,
+    search: Search,
 }
 
 impl Source {
     pub fn of(options: &Options) -> Source {
         let (url, wanted) = (options.url.clone(), options.namespaces.clone());
-        Source { url, connection: None, wanted, found: Vec::new(), cursor: 0 }
+        Source { url, connection: None, wanted, search: Search::default() }
     }
 
     /// The address, without a password.
@@ -92,68 +54,76 @@ impl Source {
             info = info.set_redis_settings(settings);
         }
         let connection = Client::open(info)?.get_connection_with_timeout(PATIENCE);
-        let connection = connection.map_err(|e| format!("no server answers at {}: {e}", self.name()))?;
+        let connection = connection.map_err(|e| self.explain(&e))?;
         connection.set_read_timeout(Some(PATIENCE))?;
+        connection.set_write_timeout(Some(PATIENCE))?;
+        self.search.begin_anew();
         Ok(connection)
     }
 
-    fn explain(&self, error: &redis::RedisError) -> String {
-        let text = error.to_string();
+    fn explain(&self, error: &RedisError) -> String {
+        const LET_IN: &str = "give one in REDISCLI_AUTH or in --url redis://user:password@host:port";
+        let (name, text) = (self.name(), error.to_string());
         if text.contains("unknown command") {
-            return format!("the server at {} has not loaded the module `cache`", self.name());
+            format!("the server at {name} has not loaded the module `cache`")
+        } else if error.code() == Some("NOAUTH") {
+            format!("the server at {name} asks for a password: {LET_IN}")
+        } else if error.kind() == ErrorKind::AuthenticationFailed {
+            format!("the server at {name} refuses that password: {LET_IN}")
+        } else if error.is_io_error() {
+            format!("no server answers at {name}: {text}")
+        } else {
+            format!("the server at {name} says: {text}")
         }
-        format!("the server at {} says: {text}", self.name())
     }
 
-    fn ask(&mut self, connection: &mut Connection) -> redis::RedisResult<Reading> {
-        let all = figures(&redis::cmd("CACHE.STATS").query(connection)?).0;
-        if self.wanted.is_empty() {
-            self.look_for_more(connection)?;
+    fn ask(&mut self, connection: &mut Connection) -> RedisResult<Reading> {
+        let all = Figures::read(&redis::cmd("CACHE.STATS").query(connection)?).0;
+        let is_search = self.wanted.is_empty();
+        if is_search {
+            self.search.go_on(connection)?;
         }
-        let names = if self.wanted.is_empty() { &self.found } else { &self.wanted };
-        let mut namespaces = BTreeMap::new();
-        for namespace in names.iter().take(MOST) {
-            let (of_namespace, operations) =
-                figures(&redis::cmd("CACHE.STATS").arg(namespace).query(connection)?);
-            let mut of_operations = BTreeMap::new();
-            for operation in operations.into_iter().take(MOST) {
-                let reply = redis::cmd("CACHE.STATS").arg(namespace).arg(&operation).query(connection)?;
-                of_operations.insert(operation, figures(&reply).0);
+        let names: Vec<&str> = match is_search {
+            true => self.search.found().iter().map(String::as_str).collect(),
+            false => self.wanted.iter().map(String::as_str).collect(),
+        };
+        let rows: Vec<[&str; 1]> = names.iter().map(|name| [*name]).collect();
+        let mut reading =
+            Reading { all, has_more: is_search && self.search.has_more(), ..Reading::default() };
+        let mut operations = Vec::new();
+        for (name, reply) in names.into_iter().zip(stats(connection, &rows)?) {
+            let (figures, of_namespace) = match reply {
+                Ok(reply) => Figures::read(&reply),
+                // What was merely found may be another's (ACL), or be renamed to what is no name.
+                Err(_) if is_search => continue,
+                Err(refusal) => return Err(refusal),
+            };
+            operations.extend(of_namespace.into_iter().map(|operation| (name, operation)));
+            reading.namespaces.insert(name.to_owned(), (figures, BTreeMap::new()));
+        }
+        reading.has_more |= operations.len() > MOST_OPERATIONS;
+        operations.truncate(MOST_OPERATIONS);
+        let rows: Vec<[&str; 2]> = operations.iter().map(|(name, operation)| [*name, operation]).collect();
+        for ([name, operation], reply) in rows.iter().zip(stats(connection, &rows)?) {
+            if let Some((_, of_namespace)) = reading.namespaces.get_mut(*name) {
+                of_namespace.insert((*operation).to_owned(), Figures::read(&reply?).0);
             }
-            namespaces.insert(namespace.clone(), (of_namespace, of_operations));
         }
-        Ok(Reading { all, namespaces })
-    }
-
-    /// Goes on with SCAN, so that a large server is not asked for everything at once.
-    fn look_for_more(&mut self, connection: &mut Connection) -> redis::RedisResult<()> {
-        for _ in 0..STEPS {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(self.cursor).arg("TYPE").arg(NAMESPACE_TYPE).arg("COUNT").arg(1000);
-            let (cursor, names): (u64, Vec<String>) = scan.query(connection)?;
-            self.found.extend(names);
-            self.cursor = cursor;
-            if cursor == 0 {
-                break;
-            }
-        }
-        self.found.sort();
-        self.found.dedup();
-        Ok(())
+        Ok(reading)
     }
 }
 
-/// The pairs of a reply, and the operations that a namespace's has.
-fn figures(reply: &Value) -> (Figures, Vec<String>) {
-    let pairs = HashMap::<String, Value>::from_redis_value_ref(reply).unwrap_or_default();
-    let mut operations = Vec::new();
-    let mut figures = HashMap::new();
-    for (name, value) in pairs {
-        if name == "operations" {
-            operations = Vec::<String>::from_redis_value_ref(&value).unwrap_or_default();
-        } else if let Ok(Some(text)) = Option::<String>::from_redis_value_ref(&value) {
-            figures.insert(name, text);
-        }
+/// `CACHE.STATS` of many in one round trip, however far the server is.
+fn stats<const N: usize>(
+    connection: &mut Connection,
+    rows: &[[&str; N]],
+) -> RedisResult<Vec<RedisResult<Value>>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
     }
-    (Figures(figures), operations)
+    let mut pipe = redis::pipe();
+    for row in rows {
+        pipe.cmd("CACHE.STATS").arg(row);
+    }
+    pipe.ignore_errors().query(connection)
 }
