@@ -6,8 +6,8 @@ local NAMESPACES = { 'demo' }
 
 local pairs_of_all = {}
 
-local function add(namespace, operation, ...)
-    local flat, operations = redis.call('CACHE.STATS', ...), {}
+local function add(namespace, operation, flat)
+    local operations = {}
     for i = 1, #flat, 2 do
         local name, value = flat[i], flat[i + 1]
         if name == 'operations' then
@@ -24,10 +24,11 @@ local function add(namespace, operation, ...)
     return operations
 end
 
-add('', '')
+add('', '', redis.call('CACHE.STATS'))
 for _, namespace in ipairs(NAMESPACES) do
-    for _, operation in ipairs(add(namespace, '', namespace)) do
-        add(namespace, operation, namespace, operation)
+    -- An error has no pairs: of another node of the cluster, or closed to this user.
+    for _, operation in ipairs(add(namespace, '', redis.pcall('CACHE.STATS', namespace))) do
+        add(namespace, operation, redis.call('CACHE.STATS', namespace, operation))
     end
 end
 return pairs_of_all
