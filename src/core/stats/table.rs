@@ -28,6 +28,8 @@ pub struct Statistics {
     started: Instant,
     /// The namespace whose health was looked at last.
     looked_at: Box<str>,
+    /// Those that were known not to be idle, and have begun anew since.
+    idle_now: Vec<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl Statistics {
             all,
             started: now,
             looked_at: Box::default(),
+            idle_now: Vec::new(),
         }
     }
 
@@ -173,7 +176,12 @@ impl Statistics {
     /// Begins at zero. What is found again later may be another row: whoever kept one must ask anew.
     pub fn reset(&mut self, now: Instant) {
         self.namespaces.values().for_each(|of_namespace| of_namespace.reset(now));
-        self.namespaces.retain(|_, of_namespace| of_namespace.keep());
+        let idle_now = &mut self.idle_now;
+        self.namespaces.retain(|name, of_namespace| {
+            let stays = of_namespace.keep();
+            idle_now.extend((!stays && of_namespace.health != Health::Idle).then(|| name.clone()));
+            stays
+        });
         self.count_rows();
         self.rest.reset(now);
         self.retired.reset(now);
@@ -186,6 +194,7 @@ impl Statistics {
         of_namespace.rows().for_each(|row| self.retired.absorb(row, now));
         of_namespace.reset(now);
         if !of_namespace.keep() {
+            self.idle_now.extend((of_namespace.health != Health::Idle).then(|| namespace.into()));
             self.namespaces.remove(namespace);
         }
         self.count_rows();
@@ -201,7 +210,8 @@ impl Statistics {
     /// Looks at the health of some more namespaces, until so many rows were read or all were looked at; for each that
     /// changed its name and what it is now.
     pub fn changes_of_health(&mut self, max_rows: usize, now: Instant) -> Vec<(Box<str>, Health)> {
-        let mut changes = Vec::new();
+        let mut changes: Vec<_> =
+            std::mem::take(&mut self.idle_now).into_iter().map(|name| (name, Health::Idle)).collect();
         let mut rows = 0usize;
         let after = std::mem::take(&mut self.looked_at);
         let behind = (std::ops::Bound::Excluded(&*after), std::ops::Bound::Unbounded);
@@ -376,6 +386,25 @@ mod tests {
         (0..3).for_each(|_| low.answered(HIT, NOW));
         assert_eq!(health(&mut statistics, 0), told(Health::Healthy), "19 of 17.8");
         assert_eq!(health(&mut statistics, 60_000), told(Health::Idle));
+    }
+
+    #[test]
+    fn who_begins_anew_is_told_to_be_idle() {
+        let mut statistics = Statistics::new(NOW);
+        for name in ["a", "b", "c"] {
+            statistics.row(name, "op", 9, NOW).answered(MISS, NOW);
+            statistics.row(name, "op", 9, NOW).set_target(50);
+        }
+        assert_eq!(statistics.changes_of_health(100, NOW).len(), 3);
+        let told = |names: &[&str]| -> Vec<_> {
+            names.iter().map(|name| (Box::from(*name), Health::Idle)).collect()
+        };
+        statistics.reset_namespace("b", NOW);
+        statistics.reset_namespace("b", NOW);
+        assert_eq!(statistics.changes_of_health(100, NOW), told(&["b"]));
+        statistics.reset(NOW);
+        assert_eq!(statistics.changes_of_health(100, NOW), told(&["a", "c"]));
+        assert_eq!(statistics.changes_of_health(100, NOW), []);
     }
 
     #[test]

@@ -82,6 +82,10 @@ impl<'a> Request<'a> {
     /// Reads the arguments after the command's name.
     pub fn parse(arguments: &'a [&'a [u8]], limits: &Limits) -> Result<Self, Refusal> {
         let (entry, rest) = EntryArguments::parse(arguments, limits)?;
+        if rest.is_empty() {
+            // What is asked most often shall cost as little as GET.
+            return Ok(Request { entry, ask: Ask::default(), length_ms: None, block_ms: None, holder: None });
+        }
         let options = Options::parse(&COMMAND, rest)?;
         let ask = Ask { nostale: options.flag("NOSTALE"), reject: options.number("REJECT") };
         let (length_ms, holder) = (length_ms(&options, limits)?, holder(&options)?);
