@@ -17,6 +17,7 @@
 //! | [`stats`] | what all of it came to |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
+pub mod budget;
 pub mod canonical;
 pub mod codec;
 pub mod entry;

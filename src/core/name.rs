@@ -148,6 +148,13 @@ impl EntryKey {
     }
 }
 
+/// The Redis key of the stream that records what is removed from a namespace: `result:{ns}:removals`, or
+/// `result:ns:removals` where the namespace has a hash tag of its own. No entry's: those end in a fingerprint.
+pub fn removals_key(namespace: NamespaceName<'_>) -> String {
+    let (open, close) = namespace.braces();
+    [ENTRY_KEY_PREFIX, open, namespace.as_str(), close, "removals"].concat()
+}
+
 fn of_length(argument: &[u8]) -> Option<&[u8]> {
     (1..=MAX_NAME_BYTES).contains(&argument.len()).then_some(argument)
 }
@@ -262,9 +269,15 @@ mod tests {
             let key = key(namespace);
             let (operation, fingerprint) = EntryKey::split(name, key.as_bytes()).expect("an entry's key");
             assert_eq!((operation.as_str(), fingerprint.to_string()), ("add", "ab".repeat(32)));
+            assert!(EntryKey::split(name, removals_key(name).as_bytes()).is_none());
             assert!(EntryKey::split(name, &key.as_bytes()[1..]).is_none());
             assert!(EntryKey::split(name, &key.as_bytes()[..key.len() - 1]).is_none());
         }
         assert_eq!(key("a{b}c"), format!("result:a{{b}}c:add:{}", "ab".repeat(32)));
+        let removals = |name: &str| removals_key(NamespaceName::parse(name.as_bytes()).expect("a namespace"));
+        assert_eq!(
+            [removals("demo"), removals("a{b}c")],
+            ["result:{demo}:removals", "result:a{b}c:removals"]
+        );
     }
 }

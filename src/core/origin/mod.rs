@@ -5,8 +5,9 @@
 
 pub mod table;
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::codec::{Reader, Sink};
 use super::name::{NamespaceName, OperationName};
@@ -32,8 +33,26 @@ pub struct Origin {
 #[derive(Debug, Default)]
 struct Weighed {
     own: Gauges,
-    /// What all entries come to; none but in the table's handles.
-    total: Option<Arc<Gauges>>,
+    /// None but in the table's handles.
+    sums: Option<Sums>,
+}
+
+/// What the entries of a handle count towards.
+#[derive(Debug)]
+struct Sums {
+    /// What all entries come to.
+    total: Arc<Gauges>,
+    /// What the living entries of one life of a namespace come to.
+    life: Arc<Gauges>,
+    /// Whether they count towards that no more.
+    is_dead: AtomicBool,
+}
+
+impl Sums {
+    fn each(&self) -> impl Iterator<Item = &Gauges> {
+        let life = (!self.is_dead.load(Ordering::Relaxed)).then_some(&*self.life);
+        life.into_iter().chain([&*self.total])
+    }
 }
 
 impl Origin {
@@ -52,13 +71,13 @@ impl PartialEq for Origin {
 impl Eq for Origin {}
 
 impl Ord for Origin {
-    fn cmp(&self, other: &Self) -> Ordering {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
         self.names().cmp(&other.names())
     }
 }
 
 impl PartialOrd for Origin {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
@@ -75,16 +94,30 @@ impl Origin {
 
     /// An entry of this origin was made.
     pub fn add(&self, load: &Load) {
-        let Weighed { own, total } = &self.weighed;
+        let Weighed { own, sums } = &self.weighed;
         own.add(load);
-        total.iter().for_each(|total| total.add(load));
+        sums.iter().flat_map(Sums::each).for_each(|sum| sum.add(load));
     }
 
     /// An entry of this origin was dropped; on whatever thread.
     pub fn subtract(&self, load: &Load) {
-        let Weighed { own, total } = &self.weighed;
+        let Weighed { own, sums } = &self.weighed;
         own.subtract(load);
-        total.iter().for_each(|total| total.subtract(load));
+        sums.iter().flat_map(Sums::each).for_each(|sum| sum.subtract(load));
+    }
+
+    /// What all living entries of its namespace come to, in this life of it.
+    pub fn load_of_life(&self) -> Load {
+        self.weighed.sums.as_ref().map_or_else(Load::default, |sums| sums.life.load())
+    }
+
+    /// Its entries were invalidated, all at once, and count no more; they are freed later, on whatever thread.
+    fn bury(&self) {
+        if let Weighed { own, sums: Some(Sums { life, is_dead, .. }) } = &self.weighed
+            && !is_dead.swap(true, Ordering::Relaxed)
+        {
+            life.subtract(&own.load());
+        }
     }
 
     fn life(&self) -> Life<'_> {

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::super::epochs::Scope;
 use super::super::name::{NamespaceName, OperationName};
 use super::super::stats::gauges::{Gauges, Load};
-use super::{Incarnation, Life, Origin, Weighed};
+use super::{Incarnation, Life, Origin, Sums, Weighed};
 
 /// The origins in use, each held once, and how much is stored under them.
 ///
@@ -80,7 +81,13 @@ impl Origins {
             return Arc::clone(handle);
         }
         let Origin { namespace, incarnation, operation, .. } = origin;
-        let weighed = Weighed { own: Gauges::default(), total: Some(Arc::clone(&self.total)) };
+        let life = self.namespaces.get(&**namespace).and_then(|origins| gauges_of(origins, origin.life()));
+        let sums = Sums {
+            total: Arc::clone(&self.total),
+            life: life.unwrap_or_default(),
+            is_dead: AtomicBool::new(false),
+        };
+        let weighed = Weighed { own: Gauges::default(), sums: Some(sums) };
         let handle = Origin {
             namespace: namespace.clone(),
             incarnation: *incarnation,
@@ -106,7 +113,11 @@ impl Origins {
         let dead = match scope {
             // However many operations there are.
             Scope::All if is_one_life => std::mem::take(origins),
-            _ => take_of(origins, &concerned(origins, namespace, incarnation, scope)),
+            _ => {
+                let concerned = concerned(origins, namespace, incarnation, scope);
+                concerned.iter().for_each(|origin| origin.bury());
+                take_of(origins, &concerned)
+            }
         };
         if origins.is_empty() {
             self.namespaces.remove(namespace);
@@ -129,6 +140,13 @@ impl Origins {
                 found.fold(Load::default(), sum)
             }
         }
+    }
+
+    /// What the living entries of one life of a namespace come to.
+    pub fn load_of_life(&self, namespace: &str, incarnation: Incarnation) -> Load {
+        let origins = self.namespaces.get(namespace);
+        let gauges = origins.and_then(|origins| gauges_of(origins, Life { namespace, incarnation }));
+        gauges.map_or_else(Load::default, |gauges| gauges.load())
     }
 
     /// What all living entries come to.
@@ -206,6 +224,14 @@ impl Origins {
     pub fn is_empty(&self) -> bool {
         self.namespaces.is_empty()
     }
+}
+
+/// What the origins of a life count towards: each that is added joins those that are there, and where all were
+/// invalidated there are none.
+fn gauges_of(origins: &BTreeSet<Arc<Origin>>, life: Life<'_>) -> Option<Arc<Gauges>> {
+    let mut behind = origins.range::<Origin, _>((Bound::Included(&life.with("")), Bound::Unbounded));
+    let one = behind.next().filter(|origin| origin.incarnation == life.incarnation)?;
+    one.weighed.sums.as_ref().map(|sums| Arc::clone(&sums.life))
 }
 
 /// The lives of a namespace of which there are origins, however many there are of each.
@@ -381,6 +407,31 @@ mod tests {
         drop((handles, since));
         (0..10).for_each(|_| origins.sweep(1000));
         assert_eq!((of(origins.load()), origins.dead.len()), ((1, 1000), 0));
+    }
+
+    #[test]
+    fn a_life_comes_to_what_of_it_is_alive() {
+        let mut origins = Origins::default();
+        let [a, b, c] = [("n", 1, "a"), ("n", 1, "b"), ("n", 2, "a")]
+            .map(|(namespace, life, operation)| origins.share(&origin(namespace, life, operation)));
+        [&a, &b, &c].into_iter().zip([1, 10, 100]).for_each(|(handle, bytes)| handle.add(&one(bytes)));
+        let life = |origins: &Origins, n| of(origins.load_of_life("n", Incarnation(n)));
+        assert_eq!([life(&origins, 1), life(&origins, 2), life(&origins, 3)], [(2, 11), (1, 100), (0, 0)]);
+        assert_eq!(of(b.load_of_life()), (2, 11));
+        let pattern = Pattern::of_operations(b"a").expect("a pattern");
+        origins.invalidate("n", Incarnation(1), &Scope::Operations(vec![pattern]));
+        assert_eq!(life(&origins, 1), (1, 10));
+        a.subtract(&one(1));
+        assert_eq!(life(&origins, 1), (1, 10), "it did not count any more");
+        let again = origins.share(&origin("n", 1, "a"));
+        again.add(&one(5));
+        assert_eq!(life(&origins, 1), (2, 15));
+        origins.invalidate("n", Incarnation(1), &Scope::All);
+        let anew = origins.share(&origin("n", 1, "b"));
+        anew.add(&one(3));
+        b.subtract(&one(10));
+        again.subtract(&one(5));
+        assert_eq!((life(&origins, 1), of(anew.load_of_life())), ((1, 3), (1, 3)));
     }
 
     #[test]

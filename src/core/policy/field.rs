@@ -102,9 +102,13 @@ impl Field {
             | Field::Tags
             | Field::Ignore
             | Field::Hash
+            | Field::MaxBytes
+            | Field::MaxWeight
+            | Field::Evict
+            | Field::Removals
             | Field::Target
             | Field::Bypass => true,
-            Field::Compress | Field::MaxBytes | Field::MaxWeight | Field::Evict | Field::Removals => false,
+            Field::Compress => false,
         }
     }
 

@@ -6,6 +6,7 @@ use super::Policy;
 use super::field::Field;
 use super::rules::{Rule, Rules};
 use super::value::Value;
+use crate::core::budget::Budget;
 
 /// Of one field: its value, and where that is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,28 @@ impl Rules {
         policy
     }
 
-    /// The same, field by field in their order, each with the rule that it comes from.
+    /// What holds for a namespace as a whole.
+    pub fn budget(&self, namespace: &str) -> Budget {
+        let mut budget = Budget::default();
+        // Only rules for all operations say anything of it, so that any will do.
+        for (field, (_, value)) in self.winners(namespace, "") {
+            match (field, value) {
+                (Field::MaxBytes, Value::Budget(bytes)) => budget.max_bytes = Some(*bytes),
+                (Field::MaxWeight, Value::Budget(bytes)) => budget.max_weight = Some(*bytes),
+                (Field::Evict, Value::Evict(evict)) => budget.evict = *evict,
+                (Field::Removals, Value::Removals(records)) => budget.removals = *records,
+                _ => {}
+            }
+        }
+        budget
+    }
+
+    /// Whether any namespace may have a budget, or records what goes.
+    pub fn has_budgets(&self) -> bool {
+        self.iter().any(|rule| rule.fields().any(|(field, _)| field.is_budget()))
+    }
+
+    /// What [`resolve`](Self::resolve) goes by, field by field in their order, each with the rule that it comes from.
     pub fn explain(&self, namespace: &str, operation: &str) -> impl Iterator<Item = Explained<'_>> {
         let winners = self.winners(namespace, operation);
         Field::ALL.into_iter().map(move |field| match winners.get(&field) {

@@ -9,6 +9,7 @@ use super::parts;
 use super::templates::{self, Template};
 use super::ttl_from::TtlFrom;
 use super::units::{self, Duration, Size};
+use crate::core::budget::Evict;
 use crate::core::fingerprint::HashKind;
 use crate::core::limits::MAX_INTEGER;
 use crate::core::pointer::Pointer;
@@ -37,16 +38,6 @@ pub enum Value {
     /// REMOVALS: this many records; none is `off`.
     Removals(Option<u64>),
     Bypass(bool),
-}
-
-/// Who goes first over budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Evict {
-    /// What was not asked for the longest.
-    Lru,
-    /// What was stored first.
-    Fifo,
-    Largest,
 }
 
 impl Value {
@@ -122,16 +113,14 @@ fn hash_name(kind: HashKind) -> &'static str {
 }
 
 fn evict(word: &str) -> Option<Evict> {
-    [Evict::Lru, Evict::Fifo, Evict::Largest].into_iter().find(|evict| evict.name() == word)
+    [Evict::Lru, Evict::Fifo, Evict::Largest].into_iter().find(|evict| evict_name(*evict) == word)
 }
 
-impl Evict {
-    fn name(self) -> &'static str {
-        match self {
-            Evict::Lru => "lru",
-            Evict::Fifo => "fifo",
-            Evict::Largest => "largest",
-        }
+fn evict_name(evict: Evict) -> &'static str {
+    match evict {
+        Evict::Lru => "lru",
+        Evict::Fifo => "fifo",
+        Evict::Largest => "largest",
     }
 }
 
@@ -155,7 +144,7 @@ impl fmt::Display for Value {
             Value::Hash(kind) => f.write_str(hash_name(*kind)),
             Value::Compress(None) | Value::Removals(None) => f.write_str(OFF),
             Value::Compress(Some(size)) | Value::Budget(size) => Size(*size).fmt(f),
-            Value::Evict(evict) => f.write_str(evict.name()),
+            Value::Evict(evict) => f.write_str(evict_name(*evict)),
             Value::Removals(Some(records)) => records.fmt(f),
             Value::Bypass(true) => f.write_str("yes"),
             Value::Bypass(false) => f.write_str("no"),

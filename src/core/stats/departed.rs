@@ -139,6 +139,7 @@ mod tests {
         let few = PLACES as u32 / 16;
         (0..few).for_each(|number| departed.remember(1, &key(number), Some(Cause::Expired)));
         let known = (0..few).filter(|number| departed.cause(1, &key(*number)).is_some()).count();
-        assert_eq!(known, few as usize, "the newest stay");
+        // By chance more than a set's fill may belong to one.
+        assert!(known >= few as usize * 99 / 100, "the newest stay: {known} of {few}");
     }
 }
