@@ -12,6 +12,7 @@ use super::table::{Argument, Command, Flag, KeyUse, Kind};
 use crate::core::codec::{Count, Reader, Sink};
 use crate::core::entry::{Entry, Mark};
 use crate::core::epochs::Scope;
+use crate::core::instant::Instant;
 use crate::core::limits::{MAX_INTEGER, maxima};
 use crate::core::namespace::Namespace;
 use crate::core::origin::{Incarnation, Origin};
@@ -61,6 +62,9 @@ pub const COMMAND: Command = Command {
     examples: &[],
 };
 
+/// The last part of an effect whose entry stays when its time is over.
+const KEPT: &[u8] = b"KEPT";
+
 /// An entry in its stored form, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed<'a> {
@@ -69,12 +73,19 @@ pub struct Placed<'a> {
     pub origin: Arc<Origin>,
     /// See [`Entry::encode`].
     pub record: Cow<'a, [u8]>,
+    /// Whether it stays when its time is over, until the module removes it.
+    pub kept: bool,
 }
 
 impl Placed<'_> {
     /// The entry that the record holds; always there in what was parsed or encoded here.
     pub fn entry(&self) -> Option<Entry<'_>> {
         Entry::decode(&self.record)
+    }
+
+    /// When the server lets it vanish; none is never.
+    pub fn vanishes_at(&self) -> Option<Instant> {
+        if self.kept { None } else { self.entry()?.ends_at() }
     }
 }
 
@@ -134,11 +145,25 @@ pub enum Effect<'a> {
 }
 
 impl<'a> Effect<'a> {
+    /// Whether it stores or removes single entries.
+    pub fn is_of_entries(&self) -> bool {
+        match self {
+            Effect::Set(..) | Effect::Invalidate { .. } | Effect::Remove { .. } | Effect::Many(_) => true,
+            Effect::Scope { .. } | Effect::Entry(_) | Effect::Namespace(_) => false,
+        }
+    }
+
     /// The arguments of `CACHE.APPLY` after the key of the namespace.
     pub fn words(&self) -> Vec<Cow<'_, [u8]>> {
         fn placed<'e>(word: &'static str, placed: &'e Placed<'_>) -> Vec<Cow<'e, [u8]>> {
-            let Placed { key, origin, record } = placed;
-            vec![word.as_bytes().into(), Cow::Borrowed(key), origin.encode().into(), Cow::Borrowed(record)]
+            let Placed { key, origin, record, kept } = placed;
+            let words = [
+                word.as_bytes().into(),
+                Cow::Borrowed(&key[..]),
+                origin.encode().into(),
+                Cow::Borrowed(&record[..]),
+            ];
+            words.into_iter().chain(kept.then_some(KEPT.into())).collect()
         }
         match self {
             Effect::Set(cause, entry) => placed(cause.word(), entry),
@@ -149,8 +174,9 @@ impl<'a> Effect<'a> {
                 words.extend(
                     [incarnation.0, *version, mark.0].map(|n| Cow::Owned(n.to_string().into_bytes())),
                 );
-                if let Some(Placed { origin, record, .. }) = left {
+                if let Some(Placed { origin, record, kept, .. }) = left {
                     words.extend([Cow::Owned(origin.encode()), Cow::Borrowed(&record[..])]);
+                    words.extend(kept.then_some(KEPT.into()));
                 }
                 words
             }
@@ -173,7 +199,7 @@ impl<'a> Effect<'a> {
     }
 
     fn pack_words_into(&self, sink: &mut impl Sink) {
-        let Effect::Set(cause, Placed { key, origin, record }) = self else {
+        let Effect::Set(cause, Placed { key, origin, record, kept }) = self else {
             self.words().iter().for_each(|word| sink.put_string(word));
             return;
         };
@@ -184,6 +210,9 @@ impl<'a> Effect<'a> {
         sink.put_varint(count.0 as u64);
         origin.encode_into(sink);
         sink.put_string(record);
+        if *kept {
+            sink.put_string(KEPT);
+        }
     }
 
     /// Reads what [`words`](Self::words) gives, from wherever it came. A refusal shows no stored bytes: a replica's
@@ -203,8 +232,15 @@ impl<'a> Effect<'a> {
     /// Reads an effect that is no list.
     fn parse_one(words: &[&'a [u8]]) -> Result<Self, Refusal> {
         let (name, parts) = words.split_first().ok_or_else(too_few)?;
-        if let (Some(cause), &[key, origin, record]) = (Cause::parse(name), parts) {
-            return Ok(Effect::Set(cause, placed(key, origin, record)?));
+        let cause = Cause::parse(name);
+        let (parts, kept) = match parts {
+            [parts @ .., last] if *last == KEPT && (cause.is_some() || *name == b"INVALIDATE") => {
+                (parts, true)
+            }
+            _ => (parts, false),
+        };
+        if let (Some(cause), &[key, origin, record]) = (cause, parts) {
+            return Ok(Effect::Set(cause, Placed { kept, ..placed(key, origin, record)? }));
         }
         match (*name, parts) {
             (b"REMOVE", &[incarnation, version, keys]) => {
@@ -225,7 +261,8 @@ impl<'a> Effect<'a> {
                 invalidate(key, [incarnation, version, mark], None)
             }
             (b"INVALIDATE", &[key, incarnation, version, mark, origin, record]) => {
-                invalidate(key, [incarnation, version, mark], Some(placed(key, origin, record)?))
+                let left = Placed { kept, ..placed(key, origin, record)? };
+                invalidate(key, [incarnation, version, mark], Some(left))
             }
             _ => Err(Refusal::syntax(format!(
                 "unknown effect {} with {} parts: SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or \
@@ -254,7 +291,7 @@ fn placed<'a>(key: &'a [u8], origin: &[u8], record: &'a [u8]) -> Result<Placed<'
         .ok_or_else(|| Refusal::syntax("the effect has a part that is no origin of an entry"))?;
     Entry::decode_untrusted(record)
         .ok_or_else(|| Refusal::syntax("the effect has a part that is no stored entry"))?;
-    Ok(Placed { key: key.into(), origin: Arc::new(origin), record: record.into() })
+    Ok(Placed { key: key.into(), origin: Arc::new(origin), record: record.into(), kept: false })
 }
 
 fn invalidate<'a>(
@@ -344,7 +381,6 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
 mod tests {
     use super::*;
     use crate::core::entry::Tags;
-    use crate::core::instant::Instant;
     use crate::core::name::{NamespaceName, OperationName};
     use proptest::prelude::*;
 
@@ -370,7 +406,7 @@ mod tests {
         };
         let mut record = Vec::new();
         entry.encode(&mut record);
-        Placed { key: b"k"[..].into(), origin: Arc::new(origin), record: record.into() }
+        Placed { key: b"k"[..].into(), origin: Arc::new(origin), record: record.into(), kept: false }
     }
 
     fn effects() -> Vec<Effect<'static>> {
@@ -379,6 +415,7 @@ mod tests {
         let patterns = [&b"a*"[..], b"b"].map(|text| Pattern::of_operations(text).expect("a pattern")).into();
         vec![
             Effect::Set(Cause::Fill, some_placed()),
+            Effect::Set(Cause::Set, Placed { kept: true, ..some_placed() }),
             Effect::Entry(some_placed()),
             Effect::Namespace(Namespace::starting_at(incarnation, 7)),
             Effect::Invalidate { key: key.clone(), incarnation, version, mark, left: None },

@@ -16,9 +16,11 @@ use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::waiting::with_followers;
-use super::{counting, runtime, waiting};
+use super::{budget, counting, runtime, waiting};
+use crate::core::budget::claim::{Claim, Used};
 use crate::core::codec::Sink;
 use crate::core::entry::Entry;
+use crate::core::instant::Instant;
 use crate::core::origin::Origin;
 use crate::core::state::Stored;
 use crate::core::stats::gauges::Load;
@@ -34,8 +36,15 @@ const NAME: &std::ffi::CStr = c"cache-ent";
 struct Block {
     origin: Arc<Origin>,
     hits: Cell<u32>,
+    used: Cell<Used>,
     length: u32,
     record: [u8; 0],
+}
+
+impl Block {
+    fn new(origin: Arc<Origin>, length: u32) -> Self {
+        Block { origin, hits: Cell::new(0), used: Cell::default(), length, record: [] }
+    }
 }
 
 /// The rest of a block that is being written.
@@ -69,7 +78,7 @@ impl StoredEntry {
         // record is copied into the `length` bytes that the layout has for it.
         unsafe {
             let Some(block) = NonNull::new(alloc(layout).cast::<Block>()) else { handle_alloc_error(layout) };
-            block.write(Block { origin, hits: Cell::new(0), length, record: [] });
+            block.write(Block::new(origin, length));
             let tail = block.cast::<u8>().add(offset_of!(Block, record));
             ptr::copy_nonoverlapping(record.as_ptr(), tail.as_ptr(), record.len());
             Some(StoredEntry(block).weighed())
@@ -83,7 +92,7 @@ impl StoredEntry {
         // SAFETY: as in `new`; the sink writes to no more than the `length` bytes behind the head.
         unsafe {
             let Some(block) = NonNull::new(alloc(layout).cast::<Block>()) else { handle_alloc_error(layout) };
-            block.write(Block { origin, hits: Cell::new(0), length, record: [] });
+            block.write(Block::new(origin, length));
             let at = block.cast::<u8>().add(offset_of!(Block, record)).as_ptr();
             let mut tail = Tail { at, left: length as usize };
             entry.encode(&mut tail);
@@ -127,23 +136,43 @@ impl StoredEntry {
     }
 
     /// GET served it once more.
-    pub fn count_hit(&self) {
-        let hits = &self.block().hits;
+    pub fn count_hit(&self, now: Instant) {
+        let Block { hits, used, .. } = self.block();
         hits.set(hits.get().saturating_add(1));
+        used.set(Used::at(now));
+    }
+
+    /// It was used, if only by being stored.
+    pub fn mark_used(&self, now: Instant) {
+        self.block().used.set(Used::at(now));
+    }
+
+    /// What decides whether it goes, where a budget is exceeded.
+    pub fn claim(&self) -> Option<Claim> {
+        let Entry { version, weight, .. } = self.stored()?.entry;
+        let stored_bytes = self.bytes_taken() as u64;
+        Some(Claim { used: self.block().used.get(), version, stored_bytes, weight: weight.unwrap_or(0) })
+    }
+
+    /// How much memory an entry takes whose record has so many bytes, but for its key.
+    pub fn bytes_of(record: usize) -> usize {
+        offset_of!(Block, record).saturating_add(record)
     }
 
     fn bytes_taken(&self) -> usize {
         Self::layout(self.block().length).size()
     }
 
-    /// What it comes to, with others of its origin; until it is dropped.
+    /// What it comes to, with others of its origin; until it is dropped. It was used when it was made: of what is loaded
+    /// that is all that is known.
     fn weighed(self) -> Self {
-        self.origin().add(&self.load());
+        let entry = Entry::decode(self.record());
+        self.origin().add(&self.load(entry.as_ref()));
+        entry.iter().for_each(|entry| self.mark_used(entry.created));
         self
     }
 
-    fn load(&self) -> Load {
-        let entry = Entry::decode(self.record());
+    fn load(&self, entry: Option<&Entry<'_>>) -> Load {
         Load {
             entries: 1,
             bytes: entry.map_or(0, |entry| entry.result.len() as u64),
@@ -170,7 +199,7 @@ impl StoredEntry {
 
 impl Drop for StoredEntry {
     fn drop(&mut self) {
-        self.origin().subtract(&self.load());
+        self.origin().subtract(&self.load(Entry::decode(self.record()).as_ref()));
         let layout = Self::layout(self.block().length);
         // SAFETY: made by `new` with this very layout, dropped once. It may happen on another thread: the
         // handle's count is atomic, and the table of origins keeps the last reference.
@@ -255,6 +284,8 @@ unsafe extern "C" fn aof_rewrite(
                 key: key.bytes().into(),
                 origin: entry.share_origin(),
                 record: entry.record().into(),
+                // The file has the expiry of the key, where there is one, behind this.
+                kept: false,
             });
             super::keyspace::emit(io, entry.origin().namespace().as_bytes(), &effect);
         }
@@ -278,12 +309,13 @@ unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, _value: *con
 unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
     guarded((), || {
         // SAFETY: the server passes a live value.
-        if let Some(entry) = unsafe { entry(&value) }
-            && let Some(stored) = entry.stored()
-        {
+        let Some(entry) = (unsafe { entry(&value) }) else { return };
+        let stored = entry.stored();
+        if let Some(stored) = &stored {
             counting::entry_unlinked(entry.share_origin(), &stored.entry, entry.bytes_taken());
         }
-        if with_followers(|followers| followers.is_empty()) {
+        let has_weight = stored.is_some_and(|stored| stored.entry.weight.is_some());
+        if !has_weight && with_followers(|followers| followers.is_empty()) {
             return;
         }
         // SAFETY: the server passes a context that knows the name and the database of its key.
@@ -293,8 +325,11 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
                 api!(RedisModule_GetDbIdFromOptCtx(context)),
             )
         };
-        if let Some(key) = key {
-            waiting::changed_key(database, key.bytes());
+        if let (Some(key), Some(stored)) = (key, stored) {
+            budget::unlinked(database, key.bytes(), stored.origin.namespace(), &stored.entry);
+            if !with_followers(|followers| followers.is_empty()) {
+                waiting::changed_key(database, key.bytes());
+            }
         }
     });
 }

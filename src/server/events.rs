@@ -9,7 +9,7 @@ use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::api::{api, log};
 use super::guard::guarded;
-use super::{counting, rules, runtime, sweep, waiting};
+use super::{budget, counting, rules, runtime, sweep, waiting};
 use crate::core::policy::rules::Rules;
 
 /// Subscribes to what changes here with the server: its role, its configuration, its data.
@@ -60,6 +60,9 @@ unsafe extern "C" fn on_key_event(
             unsafe { (Context::new(context), BorrowedString::new(key), CStr::from_ptr(event)) };
         let (Some(context), Some(key)) = (context, key) else { return };
         counting::removed(context, event.to_bytes(), key.bytes());
+        if event == c"restore" || event == c"move_to" || event == c"copy_to" || event == c"rename_to" {
+            budget::survey(context.database());
+        }
         if event == c"restore" && context.is_cluster() && is_ours(context, key) {
             // What moved here may be dead already, or be so by what moves with it. Outside a cluster it is not known when
             // all of a namespace has arrived, and its entries must not be taken for orphans until then.
@@ -93,6 +96,7 @@ unsafe extern "C" fn on_role_change(
         runtime::with(runtime::Runtime::begin_era);
         waiting::forget_leases();
         sweep::resume();
+        budget::resume();
     });
 }
 
@@ -129,6 +133,7 @@ unsafe extern "C" fn on_loading(
         if subevent == raw::REDISMODULE_SUBEVENT_LOADING_ENDED {
             let databases = runtime::with(|runtime| runtime.roster.borrow().databases());
             databases.into_iter().for_each(sweep::ask);
+            budget::resume();
         }
     });
 }
@@ -171,6 +176,7 @@ unsafe extern "C" fn on_flush(
             let database = (flushed.dbnum >= 0).then_some(flushed.dbnum);
             runtime::with(|runtime| runtime.roster.borrow_mut().flush(database));
             waiting::drop_database(database);
+            budget::forget(database);
             counting::forget_departed();
         }
     });
@@ -188,6 +194,7 @@ unsafe extern "C" fn on_swap(
             let (one, other) = (swapped.dbnum_first, swapped.dbnum_second);
             runtime::with(|runtime| runtime.roster.borrow_mut().swap(one, other));
             sweep::swap(one, other);
+            budget::swap(one, other);
             counting::forget_departed();
             [one, other].into_iter().for_each(|database| waiting::drop_database(Some(database)));
         }
@@ -206,6 +213,7 @@ unsafe extern "C" fn on_cron(
         if let Some(context) = unsafe { Context::new(context) } {
             waiting::wake::on_tick(context);
             counting::on_tick(context);
+            budget::on_tick(context);
         }
     });
 }

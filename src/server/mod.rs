@@ -11,6 +11,7 @@
 //! | [`config`], [`events`], [`runtime`] | configuration, what the server tells us, the state of this process |
 //! | [`plans`] | plans, and what their jobs lead to |
 //! | [`rules`] | the rules in files |
+//! | [`budget`] | keeps namespaces within their budgets, records what goes |
 //! | [`sweep`] | frees what was invalidated |
 //! | [`waiting`] | leases, clients that wait, and who wakes them |
 //! | [`roster`] | keeps core from evicting namespaces |
@@ -22,6 +23,7 @@
 
 mod allocator;
 mod api;
+mod budget;
 mod commands;
 mod config;
 mod counting;

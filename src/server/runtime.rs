@@ -10,7 +10,7 @@ use super::api::context::random_u64;
 use super::api::string::OwnedString;
 use super::plans::ResolvedPlan;
 use super::roster::Roster;
-use super::{counting, waiting};
+use super::{budget, counting, waiting};
 use crate::core::epochs::Scope;
 use crate::core::fingerprint::{Fingerprint, Fingerprinter};
 use crate::core::limits::Limits;
@@ -175,6 +175,11 @@ impl Runtime {
         }
     }
 
+    /// What the living entries of one life of a namespace come to.
+    pub fn load_of_life(&self, namespace: &str, incarnation: Incarnation) -> Load {
+        self.origins.borrow().load_of_life(namespace, incarnation)
+    }
+
     /// Lets a part of the origins go that nobody uses any more.
     pub fn sweep_origins(&self) {
         self.origins.borrow_mut().sweep(ORIGINS_A_TICK);
@@ -198,8 +203,10 @@ impl Runtime {
     /// Changes the rules; every policy is then resolved anew, and so are every spelling and every plan.
     pub fn change_rules<T>(&self, change: impl FnOnce(&mut Rules) -> T) -> T {
         self.forget_rows();
+        let had_budgets = self.rules.borrow().has_budgets();
         let changed = change(&mut self.rules.borrow_mut());
         waiting::reconsider();
+        budget::reconsider(had_budgets);
         changed
     }
 

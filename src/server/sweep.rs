@@ -12,12 +12,16 @@ use libc::c_void;
 use redis_module::raw;
 
 use super::api::context::Context;
+use super::api::key::Mode;
 use super::api::scan::Cursor;
 use super::api::string::{BorrowedString, OwnedString};
 use super::api::timer::Timer;
+use super::budget::{self, Going, Recorder};
 use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::guard::guarded;
+use super::keyspace::FoundNamespace;
 use super::{counting, keyspace, runtime};
+use crate::core::budget::removal::{Cause::Invalidated, Removed};
 use crate::core::entry::Entry;
 use crate::core::name::NamespaceName;
 use crate::core::origin::Origin;
@@ -213,7 +217,7 @@ fn fate(context: Context<'_>, name: BorrowedString<'_>, met: &Met) -> Fate {
 fn remove(context: Context<'_>, dead: &Dead) -> (u64, bool) {
     let (mut count, mut refused) = (0u64, false);
     for ((namespace, fate), keys) in dead {
-        match context.unlink(keys) {
+        match take(context, namespace, keys) {
             Some(removed) => {
                 count = count.saturating_add(removed);
                 let cause = cause(context, namespace, *fate);
@@ -223,6 +227,26 @@ fn remove(context: Context<'_>, dead: &Dead) -> (u64, bool) {
         }
     }
     (count, refused)
+}
+
+/// Removes the dead entries of a namespace, in one transaction with the record of those for which that is due; how many
+/// were there, none where anything of it was refused.
+fn take(context: Context<'_>, namespace: &str, keys: &[OwnedString]) -> Option<u64> {
+    let records = budget::of(namespace).and_then(|budget| budget.removals);
+    let Some((records, name)) = records.zip(NamespaceName::parse(namespace.as_bytes()).ok()) else {
+        return context.unlink(keys);
+    };
+    let recorder = Recorder::open(context, name, records).ok()?;
+    let found = OwnedString::new(namespace.as_bytes());
+    let found = FoundNamespace::look(context, found.borrow(), Mode::ReadUncounted).ok();
+    let found = found.as_ref().and_then(FoundNamespace::get);
+    let addresses = keys.iter().filter_map(|key| Address::of_key(name, key.borrow().bytes()));
+    let recorded: Vec<Removed> = addresses
+        .filter_map(|address| Going::of(context, &address, found, Invalidated, context.now())?.into_removed())
+        .collect();
+    let removed = context.unlink(keys)?;
+    recorder.record_all(&recorded);
+    Some(removed)
 }
 
 /// Why entries of that fate are missed: those whose namespace is gone, for what became of it.

@@ -32,6 +32,11 @@ impl Deadlines {
         self.0.remove(&(ends_at, database, fingerprint));
     }
 
+    /// Whether any has come to its end.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.0.first_key_value().is_some_and(|((ends_at, ..), _)| *ends_at <= now)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

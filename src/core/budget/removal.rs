@@ -29,6 +29,23 @@ impl Cause {
             Cause::Replaced => "replaced",
         }
     }
+
+    /// Why what stands at an address goes, where that would be this cause if it were alive; none where it belongs
+    /// elsewhere.
+    pub fn of(
+        self,
+        address: &Address<'_>,
+        namespace: Option<&Namespace>,
+        stored: Stored<'_>,
+        now: Instant,
+    ) -> Option<Self> {
+        match State::of(address, namespace, Some(stored), now) {
+            State::Absent(Why::Misplaced) => None,
+            State::Absent(Why::Expired) => Some(Cause::Expired),
+            State::Absent(_) => Some(Cause::Invalidated),
+            State::Fresh(_) | State::Stale(_) | State::Negative(_) => Some(self),
+        }
+    }
 }
 
 /// The record of a removal.
@@ -58,12 +75,7 @@ impl Removed {
         if left.is_some_and(|left| !left.negative && left.result == entry.result) {
             return None;
         }
-        let cause = match State::of(address, namespace, Some(stored), now) {
-            State::Absent(Why::Misplaced) => return None,
-            State::Absent(Why::Expired) => Cause::Expired,
-            State::Absent(_) => Cause::Invalidated,
-            State::Fresh(_) | State::Stale(_) | State::Negative(_) => cause,
-        };
+        let cause = cause.of(address, namespace, stored, now)?;
         Some(Removed {
             operation: address.operation.as_str().into(),
             fingerprint: address.fingerprint,

@@ -13,6 +13,7 @@
 //! | [`scope`] | what goes since it was invalidated |
 //! | [`settle`] | who of those who wait is next |
 //! | [`answers`] | waiters that are answered, and not told yet |
+//! | [`reserved`] | how much of a budget they keep free |
 //! | [`steady`] | a time that never steps back |
 
 pub mod answers;
@@ -20,6 +21,7 @@ mod bearing;
 mod dropped;
 pub mod flight;
 pub mod index;
+mod reserved;
 #[cfg(test)]
 mod schedules;
 mod scope;

@@ -10,6 +10,7 @@ use super::bearing::Bearing;
 use super::dropped::Dropped;
 use super::flight::{Flight, Grant, Hold, Lease, Progress};
 use super::index::{FlightId, Index};
+use super::reserved::Reserved;
 use super::steady::Steady;
 use super::{OwnedPlace, Place, Ticket};
 
@@ -77,6 +78,7 @@ pub struct Leases {
     pub(super) flights: BTreeMap<FlightId, Box<Flight>>,
     pub(super) index: Index,
     pub(super) bearing: Bearing,
+    reserved: Reserved,
     /// The last number of a flight or batch.
     last_id: u64,
     deadlines: BTreeSet<(u64, FlightId)>,
@@ -108,6 +110,7 @@ impl Leases {
             flights: BTreeMap::new(),
             index: Index::default(),
             bearing: Bearing::default(),
+            reserved: Reserved::default(),
             last_id: 0,
             deadlines: BTreeSet::new(),
             lapsed: VecDeque::new(),
@@ -180,6 +183,7 @@ impl Leases {
         let flight = self.flights.get_mut(&id)?;
         let lease = flight.lease.take()?;
         self.bearing.remove(&flight.place, &lease.grant.tags, id);
+        self.reserved.remove(&flight.place, &lease);
         self.deadlines.remove(&(lease.deadline, id));
         Some(lease)
     }
@@ -193,6 +197,7 @@ impl Leases {
         }
         if let Some(flight) = self.flights.get_mut(&id) {
             self.bearing.insert(&flight.place, &lease.grant.tags, id);
+            self.reserved.insert(&flight.place, &lease);
             flight.lease = Some(lease);
         }
     }
@@ -299,6 +304,11 @@ impl Leases {
         self.held(place, now)?.progress.clone()
     }
 
+    /// What weight the leases of a namespace reserve that are held.
+    pub fn reserved(&self, database: i32, namespace: &str) -> u64 {
+        self.reserved.of(database, namespace)
+    }
+
     /// For how long a token has been granted, in milliseconds, and what weight it reserved; none where this process
     /// has forgotten, or never knew.
     pub fn spent(&mut self, place: &Place<'_>, id: GrantId, now: Instant) -> Option<(u64, Option<u64>)> {
@@ -397,6 +407,7 @@ impl Leases {
             return Some(Lapse { place, was_held: false, had_progress: false });
         }
         let lease = self.flights.get_mut(&id)?.lease.as_mut()?;
+        self.reserved.remove(&place, lease);
         lease.hold = Hold::Lapsed;
         // Its token has what was drawn for it, and nobody asks for its holder any more.
         self.bearing.remove(&place, &std::mem::take(&mut lease.grant.tags), id);

@@ -8,6 +8,9 @@ use super::rules::{Rule, Rules};
 use super::value::Value;
 use crate::core::budget::Budget;
 
+/// The name of some operation.
+const ANY_OPERATION: &str = "any";
+
 /// Of one field: its value, and where that is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained<'r> {
@@ -31,8 +34,8 @@ impl Rules {
     /// What holds for a namespace as a whole.
     pub fn budget(&self, namespace: &str) -> Budget {
         let mut budget = Budget::default();
-        // Only rules for all operations say anything of it, so that any will do.
-        for (field, (_, value)) in self.winners(namespace, "") {
+        // Only rules for all operations say anything of it, so that any operation will do.
+        for (field, (_, value)) in self.winners(namespace, ANY_OPERATION) {
             match (field, value) {
                 (Field::MaxBytes, Value::Budget(bytes)) => budget.max_bytes = Some(*bytes),
                 (Field::MaxWeight, Value::Budget(bytes)) => budget.max_weight = Some(*bytes),

@@ -134,12 +134,18 @@ impl<'a> Context<'a> {
 
     /// Removes keys, here, on replicas and in files; how many there were, none where core refused.
     pub fn unlink(self, keys: &[OwnedString]) -> Option<u64> {
-        let mut pointers: Vec<_> = keys.iter().map(|key| key.borrow().as_ptr()).collect();
+        self.write(c"UNLINK", keys)
+    }
+
+    /// Calls a command that writes, here, on replicas and in files; none where it was refused, else its reply where that is
+    /// a number, or 0.
+    pub fn write(self, command: &std::ffi::CStr, words: &[OwnedString]) -> Option<u64> {
+        let mut pointers: Vec<_> = words.iter().map(|word| word.borrow().as_ptr()).collect();
         // SAFETY: "!v" takes a vector of strings and its length; the reply is freed once.
         unsafe {
             let reply = api!(RedisModule_Call(
                 self.as_ptr(),
-                c"UNLINK".as_ptr(),
+                command.as_ptr(),
                 c"!v".as_ptr(),
                 pointers.as_mut_ptr(),
                 pointers.len()
@@ -147,9 +153,13 @@ impl<'a> Context<'a> {
             if reply.is_null() {
                 return None;
             }
-            let removed = api!(RedisModule_CallReplyInteger(reply));
+            let number = match api!(RedisModule_CallReplyType(reply)) as isize {
+                raw::REDISMODULE_REPLY_ERROR => None,
+                raw::REDISMODULE_REPLY_INTEGER => Some(api!(RedisModule_CallReplyInteger(reply))),
+                _ => Some(0),
+            };
             api!(RedisModule_FreeCallReply(reply));
-            Some(u64::try_from(removed).unwrap_or(0))
+            number.map(|number| u64::try_from(number).unwrap_or(0))
         }
     }
 
@@ -197,15 +207,22 @@ impl<'a> Context<'a> {
 
     /// Tells those who subscribed to events of modules.
     pub fn notify(self, event: &std::ffi::CStr, key: BorrowedString<'_>) {
+        self.notify_of(raw::REDISMODULE_NOTIFY_MODULE, event, key);
+    }
+
+    /// Tells of a key that was evicted, as core does.
+    pub fn notify_evicted(self, key: BorrowedString<'_>) {
+        self.notify_of(raw::REDISMODULE_NOTIFY_EVICTED, c"evicted", key);
+    }
+
+    /// Tells of a key that has expired, as core does.
+    pub fn notify_expired(self, key: BorrowedString<'_>) {
+        self.notify_of(raw::REDISMODULE_NOTIFY_EXPIRED, c"expired", key);
+    }
+
+    fn notify_of(self, kind: libc::c_int, event: &std::ffi::CStr, key: BorrowedString<'_>) {
         // SAFETY: context, event and key are alive.
-        unsafe {
-            api!(RedisModule_NotifyKeyspaceEvent(
-                self.as_ptr(),
-                raw::REDISMODULE_NOTIFY_MODULE,
-                event.as_ptr(),
-                key.as_ptr()
-            ))
-        };
+        unsafe { api!(RedisModule_NotifyKeyspaceEvent(self.as_ptr(), kind, event.as_ptr(), key.as_ptr())) };
     }
 
     /// The cluster slot of a key.

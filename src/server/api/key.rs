@@ -69,6 +69,8 @@ pub enum Mode {
     Read,
     /// Reads without a hit or a miss in the server's statistics, where it can (7.2).
     ReadUncounted,
+    /// Reads without using it, as far as eviction by core goes.
+    Sample,
     Write,
 }
 
@@ -80,6 +82,9 @@ pub enum Content {
     /// A value of another type.
     Other,
 }
+
+/// What the server says of a key that does not vanish.
+const NO_EXPIRY: raw::mstime_t = -1;
 
 /// An open key, closed when dropped.
 ///
@@ -96,6 +101,9 @@ impl<'a> Key<'a> {
             Mode::Read => raw::REDISMODULE_READ,
             // Older servers do not know the flag, and look at no bit but those that they know.
             Mode::ReadUncounted => raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOSTATS,
+            Mode::Sample => {
+                raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOSTATS | raw::REDISMODULE_OPEN_KEY_NOTOUCH
+            }
             Mode::Write => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE,
         };
         // SAFETY: context and name are alive; the server keeps its own reference to the name.
@@ -117,6 +125,20 @@ impl<'a> Key<'a> {
                 _ => Content::Other,
             }
         }
+    }
+
+    /// Whether a stream is there, or nothing.
+    pub fn is_stream_or_nothing(&self) -> bool {
+        let Some(key) = self.key else { return true };
+        // SAFETY: the key is open.
+        let key_type = unsafe { api!(RedisModule_KeyType(key.as_ptr())) } as isize;
+        [raw::REDISMODULE_KEYTYPE_EMPTY, raw::REDISMODULE_KEYTYPE_STREAM].contains(&key_type)
+    }
+
+    /// Whether the server lets the key vanish at some instant.
+    pub fn expires(&self) -> bool {
+        // SAFETY: the key is open.
+        self.key.is_some_and(|key| unsafe { api!(RedisModule_GetAbsExpire(key.as_ptr())) } != NO_EXPIRY)
     }
 
     /// Puts a value there, in place of whatever is there; any expiry goes.

@@ -2,7 +2,7 @@
 
 use super::super::api::context::Source;
 use super::super::keyspace::carry_out;
-use super::super::runtime;
+use super::super::{budget, runtime};
 use super::{Call, Handler};
 use crate::core::refusal::{Code, Refusal};
 use crate::protocol::apply::{COMMAND, Effect};
@@ -25,7 +25,10 @@ impl Handler for Apply {
             ));
         }
         let effect = Effect::parse(call.arguments.get(1..).unwrap_or_default())?;
-        carry_out(call.context, call.namespace()?, &effect, None)?;
+        carry_out(call.context, call.namespace()?, &effect)?;
+        if call.context.source() == Source::Client {
+            budget::survey(call.context.database());
+        }
         call.context.replicate_verbatim();
         call.reply(&Reply::OK);
         Ok(())

@@ -1,5 +1,6 @@
 //! `CACHE.RESULT RENEW`
 
+use super::super::budget;
 use super::super::waiting::{self, wake, with_leases};
 use super::{Call, Handler};
 use crate::core::lease::table::Renewal;
@@ -23,6 +24,9 @@ impl Handler for Renew {
             call.reply(&reply);
             return Ok(());
         }
+        if let Some(budget) = budget::of(namespace.as_str()) {
+            budget.check(namespace, 0, weight.unwrap_or(0))?;
+        }
         let shows = progress.is_some();
         let renewal = Renewal {
             length_ms,
@@ -33,6 +37,10 @@ impl Handler for Renew {
         with_leases(|leases| leases.renew(&leased.place, &token, renewal, call.now));
         if shows {
             waiting::changed(&leased.place);
+        }
+        if weight.is_some() {
+            // What has to go for it does so in a moment: this command writes nothing.
+            budget::ask(call.context.database(), namespace.as_str());
         }
         wake::arm();
         found.row().count(Counter::LeasesRenewed);

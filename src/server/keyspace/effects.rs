@@ -6,6 +6,8 @@ use super::super::api::context::{Context, Source};
 use super::super::api::io::Io;
 use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
+use super::super::budget::Ledger;
+use super::super::entry_type::StoredEntry;
 use super::super::{runtime, waiting};
 use super::found::Next;
 use super::keys::{EntryKey, NamespaceKey};
@@ -13,11 +15,11 @@ use super::removal::Removal;
 use super::{events, told};
 use crate::core::entry::Mark;
 use crate::core::name::NamespaceName;
-use crate::core::namespace::Era;
+use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::Incarnation;
 use crate::core::refusal::{Refusal, quoted};
 use crate::core::state::Address;
-use crate::protocol::apply::{Effect, Placed};
+use crate::protocol::apply::{Cause, Effect, Placed};
 
 /// Carries out an effect that was decided here, and tells the replicas and the append-only file.
 pub fn mutate(
@@ -25,9 +27,26 @@ pub fn mutate(
     namespace: BorrowedString<'_>,
     effect: &Effect<'_>,
 ) -> Result<(), Refusal> {
-    carry_out(context, namespace, effect, Some(runtime::with(|runtime| runtime.era())))?;
+    let ledger = if effect.is_of_entries() { Ledger::open(context, namespace)? } else { None };
+    if let Some(ledger) = &ledger {
+        check(ledger, effect)?;
+    }
+    let era = Some(runtime::with(|runtime| runtime.era()));
+    carry_out_in(Place { context, name: namespace, era, ledger: ledger.as_ref() }, effect)?;
     replicate(context, namespace, effect);
+    ledger.into_iter().for_each(Ledger::settle);
     Ok(())
+}
+
+/// Whether a budget admits what an effect stores. That a refresh failed is kept beside what is there anyway.
+fn check(ledger: &Ledger<'_>, effect: &Effect<'_>) -> Result<(), Refusal> {
+    match effect {
+        Effect::Set(Cause::Set | Cause::Fill | Cause::Merge | Cause::Warm, placed) => {
+            let bytes = StoredEntry::bytes_of(placed.record.len());
+            placed.entry().map_or(Ok(()), |entry| ledger.check(bytes, &entry))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes entries that were opened for it, and tells as [`mutate`] does. `marks` are theirs, in their order; there is at
@@ -40,8 +59,9 @@ pub fn remove(
     marks: &[Mark],
 ) -> Result<(), Refusal> {
     let era = Some(runtime::with(|runtime| runtime.era()));
+    let ledger = Ledger::open(context, namespace)?;
     let mut key = NamespaceKey::open(context, namespace, Mode::Write)?;
-    let names = removal.carry_out();
+    let names = removal.carry_out(ledger.as_ref(), key.get());
     key.removed(next, marks, era);
     finish(context, namespace, key);
     names.iter().for_each(|name| events::removed(context, *name));
@@ -58,6 +78,7 @@ pub fn remove(
     } else {
         count_change(context);
     }
+    ledger.into_iter().for_each(Ledger::settle);
     Ok(())
 }
 
@@ -94,20 +115,18 @@ pub fn emit(io: Io, namespace: &[u8], effect: &Effect<'_>) {
     io.emit(c"CACHE.APPLY", namespace, &words);
 }
 
-/// Carries out an effect: first everything that can be refused, then everything that changes. `era` is none
-/// where the effect is another server's.
-pub fn carry_out(
-    context: Context<'_>,
-    name: BorrowedString<'_>,
-    effect: &Effect<'_>,
-    era: Option<Era>,
-) -> Result<(), Refusal> {
+/// Carries out another server's effect: first everything that can be refused, then everything that changes.
+pub fn carry_out(context: Context<'_>, name: BorrowedString<'_>, effect: &Effect<'_>) -> Result<(), Refusal> {
+    carry_out_in(Place { context, name, era: None, ledger: None }, effect)
+}
+
+fn carry_out_in(place: Place<'_>, effect: &Effect<'_>) -> Result<(), Refusal> {
+    let Place { context, name, .. } = place;
     let mut namespace = match effect {
         Effect::Entry(_) => None,
         _ => Some(NamespaceKey::open(context, name, Mode::Write)?),
     };
     let effects = if let Effect::Many(effects) = effect { effects } else { std::slice::from_ref(effect) };
-    let place = Place { context, name, era };
     let mut done = 0usize;
     let outcome = effects.iter().try_for_each(|effect| {
         place.change(namespace.as_mut(), effect)?;
@@ -139,7 +158,10 @@ pub(super) struct Place<'c> {
     pub context: Context<'c>,
     /// The namespace.
     pub name: BorrowedString<'c>,
+    /// None where the effect is another server's.
     pub era: Option<Era>,
+    /// Where what is stored and removed is noted; none where nobody asks for it.
+    pub ledger: Option<&'c Ledger<'c>>,
 }
 
 impl Place<'_> {
@@ -151,13 +173,13 @@ impl Place<'_> {
         let Place { name, era, .. } = self;
         match (effect, namespace) {
             (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone().made(era)),
-            (Effect::Entry(placed), _) => self.put(placed, Expiry::Later)?,
+            (Effect::Entry(placed), _) => self.put(None, placed, Expiry::Later)?,
             (Effect::Set(_, placed), Some(namespace)) => {
                 let (version, mark) =
                     placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));
                 check_order(namespace, placed.origin.incarnation(), version)?;
                 check_apart(name, &placed.key)?;
-                self.put(placed, Expiry::Now)?;
+                self.put(namespace.get(), placed, Expiry::Now)?;
                 namespace.change(placed.origin.incarnation(), version, |namespace| {
                     namespace.wrote(mark, version, era);
                 });
@@ -166,8 +188,8 @@ impl Place<'_> {
                 check_order(namespace, *incarnation, *version)?;
                 check_apart(name, key)?;
                 match left {
-                    Some(left) => self.put(left, Expiry::Now)?,
-                    None => self.remove(key)?,
+                    Some(left) => self.put(namespace.get(), left, Expiry::Now)?,
+                    None => self.remove(namespace.get(), key)?,
                 }
                 namespace
                     .change(*incarnation, *version, |namespace| namespace.invalidated(*mark, *version, era));
@@ -175,7 +197,7 @@ impl Place<'_> {
             (Effect::Remove { incarnation, version, keys }, Some(namespace)) => {
                 check_order(namespace, *incarnation, *version)?;
                 let marks = marks(name, keys)?;
-                keys.iter().try_for_each(|key| self.remove(key))?;
+                keys.iter().try_for_each(|key| self.remove(namespace.get(), key))?;
                 namespace.removed(Next { incarnation: *incarnation, version: *version }, &marks, era);
             }
             (Effect::Scope { incarnation, version, scope }, Some(namespace)) => {
@@ -192,25 +214,33 @@ impl Place<'_> {
         Ok(())
     }
 
-    fn put(self, placed: &Placed<'_>, expiry: Expiry) -> Result<(), Refusal> {
+    fn put(self, namespace: Option<&Namespace>, placed: &Placed<'_>, expiry: Expiry) -> Result<(), Refusal> {
         self.check_place(placed.origin.namespace().as_bytes(), &placed.key)?;
         let name = OwnedString::new(&placed.key);
         let mut key = EntryKey::open(self.context, name.borrow(), Mode::Write)?;
+        let before = self
+            .ledger
+            .zip(placed.entry())
+            .map(|(ledger, left)| (ledger, ledger.replaces(namespace, &placed.key, key.get(), &left)));
         key.put(placed);
+        if let (Some((ledger, before)), Some(stored)) = (before, key.get()) {
+            ledger.stored(&placed.key, stored, before);
+        }
         if expiry == Expiry::Now
-            && let Some(ends_at) = placed.entry().and_then(|entry| entry.ends_at())
+            && let Some(vanishes_at) = placed.vanishes_at()
         {
-            key.0.key.set_expiry(ends_at);
+            key.0.key.set_expiry(vanishes_at);
         }
         self.context.signal_modified(name.borrow());
         Ok(())
     }
 
-    fn remove(self, key: &[u8]) -> Result<(), Refusal> {
+    fn remove(self, namespace: Option<&Namespace>, key: &[u8]) -> Result<(), Refusal> {
         self.check_place(self.name.bytes(), key)?;
         let name = OwnedString::new(key);
         let mut key = EntryKey::open(self.context, name.borrow(), Mode::Write)?;
         if key.get().is_some() {
+            self.ledger.iter().for_each(|ledger| ledger.removes(namespace, name.borrow().bytes(), key.get()));
             key.remove();
             self.context.signal_modified(name.borrow());
         }
@@ -220,7 +250,7 @@ impl Place<'_> {
     /// Whether an entry of `owner` may be changed at `key`. Only what an ordinary client sends (an append-only file that
     /// is piped in) can fail this.
     fn check_place(self, owner: &[u8], key: &[u8]) -> Result<(), Refusal> {
-        let Place { context, name, era } = self;
+        let Place { context, name, era, .. } = self;
         if owner != name.bytes() {
             return Err(no_place(name, key));
         }

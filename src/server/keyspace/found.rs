@@ -6,9 +6,9 @@ use std::rc::Rc;
 use super::super::api::context::{Context, random_u64};
 use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
-use super::super::counting;
 use super::super::entry_type::StoredEntry;
 use super::super::runtime::{self, Account, Resolved};
+use super::super::{budget, counting};
 use super::keys::{FoundEntry, FoundNamespace, NamespaceKey};
 use crate::core::entry::Entry;
 use crate::core::fence::Ground;
@@ -155,7 +155,7 @@ impl<'a> Found<'a> {
     #[inline]
     pub fn answered(&self, lookup: Lookup) {
         if let (Lookup::Hit(_) | Lookup::Stale(_), Some(entry)) = (lookup, self.entry.get()) {
-            entry.count_hit();
+            entry.count_hit(self.now);
         }
         self.policy.row.answered(lookup, self.now);
     }
@@ -199,7 +199,8 @@ impl<'a> Found<'a> {
         let mut record = Vec::with_capacity(entry.encoded_len());
         entry.encode(&mut record);
         let origin = runtime::with(|runtime| runtime.origin(&self.address, incarnation));
-        Placed { key: self.key(), origin, record: record.into() }
+        let kept = budget::keeps(self.address.namespace, entry);
+        Placed { key: self.key(), origin, record: record.into(), kept }
     }
 
     /// What becomes of a write that was decided here: its effect, or why it has none.

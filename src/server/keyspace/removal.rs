@@ -3,8 +3,10 @@
 use super::super::api::context::Context;
 use super::super::api::key::Mode;
 use super::super::api::string::BorrowedString;
+use super::super::budget::Ledger;
 use super::super::entry_type::StoredEntry;
 use super::keys::EntryKey;
+use crate::core::namespace::Namespace;
 use crate::core::refusal::Refusal;
 
 /// The keys of entries that are about to be removed, open for writing. No key may be among them twice.
@@ -26,9 +28,14 @@ impl<'a> Removal<'a> {
     }
 
     /// Removes all that are there; returns the names of all, in order.
-    pub fn carry_out(self) -> Vec<BorrowedString<'a>> {
+    pub fn carry_out(
+        self,
+        ledger: Option<&Ledger<'_>>,
+        namespace: Option<&Namespace>,
+    ) -> Vec<BorrowedString<'a>> {
         let remove = |(mut key, name): (EntryKey<'a>, BorrowedString<'a>)| {
             if key.get().is_some() {
+                ledger.iter().for_each(|ledger| ledger.removes(namespace, name.bytes(), key.get()));
                 key.remove();
                 self.context.signal_modified(name);
             }

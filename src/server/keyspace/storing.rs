@@ -3,6 +3,7 @@
 use super::super::api::context::Context;
 use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
+use super::super::budget::{self, Ledger};
 use super::super::entry_type::StoredEntry;
 use super::super::{runtime, waiting};
 use super::effects::{Place, count_change, finish, send_words};
@@ -30,6 +31,8 @@ pub struct Made {
     next: Next,
     mark: Mark,
     ends_at: Option<Instant>,
+    /// Whether it stays when that comes, until the module removes it.
+    kept: bool,
 }
 
 impl Made {
@@ -37,7 +40,8 @@ impl Made {
     pub fn new(name: OwnedString, address: &Address<'_>, next: Next, entry: &Entry<'_>) -> Option<Self> {
         let origin = runtime::with(|runtime| runtime.share_origin(address, next.incarnation));
         let made = StoredEntry::made(origin, entry)?;
-        Some(Made { name, entry: Some(made), next, mark: entry.mark, ends_at: entry.ends_at() })
+        let kept = budget::keeps(address.namespace, entry);
+        Some(Made { name, entry: Some(made), next, mark: entry.mark, ends_at: entry.ends_at(), kept })
     }
 
     /// Stores it, and counts that.
@@ -46,11 +50,18 @@ impl Made {
         context: Context<'_>,
         namespace: &mut NamespaceKey<'_>,
         era: Option<Era>,
+        ledger: Option<&Ledger<'_>>,
     ) -> Result<(), Refusal> {
         let Some(entry) = self.entry.take() else { return Ok(()) };
         let name = self.name.borrow();
         let mut key = EntryKey::open(context, name, Mode::Write)?;
-        key.put_stored(entry, self.ends_at);
+        let before = ledger.zip(entry.stored()).map(|(ledger, left)| {
+            (ledger, ledger.replaces(namespace.get(), name.bytes(), key.get(), &left.entry))
+        });
+        key.put_stored(entry, self.ends_at.filter(|_| !self.kept));
+        if let (Some((ledger, before)), Some(stored)) = (before, key.get()) {
+            ledger.stored(name.bytes(), stored, before);
+        }
         context.signal_modified(name);
         let Next { incarnation, version } = self.next;
         namespace.change(incarnation, version, |namespace| namespace.wrote(self.mark, version, era));
@@ -61,11 +72,18 @@ impl Made {
     fn effect(&self, cause: Cause) -> Option<Effect<'_>> {
         let entry = self.entry.as_ref()?;
         let (key, record) = (self.name.borrow().bytes().into(), entry.record().into());
-        Some(Effect::Set(cause, Placed { key, origin: entry.share_origin(), record }))
+        Some(Effect::Set(cause, Placed { key, origin: entry.share_origin(), record, kept: self.kept }))
     }
 }
 
 impl Change {
+    /// Whether a budget admits what it stores.
+    fn check(&self, ledger: &Ledger<'_>) -> Result<(), Refusal> {
+        let Change::Store(Made { entry: Some(entry), .. }) = self else { return Ok(()) };
+        let bytes = StoredEntry::bytes_of(entry.record().len());
+        entry.stored().map_or(Ok(()), |stored| ledger.check(bytes, &stored.entry))
+    }
+
     fn effect(&self, cause: Cause) -> Option<Effect<'_>> {
         match self {
             Change::Store(made) => made.effect(cause),
@@ -82,6 +100,10 @@ pub fn store(
     cause: Cause,
     mut changes: Vec<Change>,
 ) -> Result<(), Refusal> {
+    let ledger = Ledger::open(context, name)?;
+    if let Some(ledger) = &ledger {
+        changes.iter().try_for_each(|change| change.check(ledger))?;
+    }
     // What is stored is the server's: whoever is to read it does so before.
     let words = context.is_heard().then(|| many(|| changes.iter().filter_map(|change| change.effect(cause))));
     if !waiting::is_idle() {
@@ -92,8 +114,11 @@ pub fn store(
     let mut namespace = NamespaceKey::open(context, name, Mode::Write)?;
     for change in &mut changes {
         match change {
-            Change::Store(made) => made.put(context, &mut namespace, era)?,
-            Change::Other(effect) => Place { context, name, era }.change(Some(&mut namespace), effect)?,
+            Change::Store(made) => made.put(context, &mut namespace, era, ledger.as_ref())?,
+            Change::Other(effect) => {
+                let place = Place { context, name, era, ledger: ledger.as_ref() };
+                place.change(Some(&mut namespace), effect)?;
+            }
         }
     }
     finish(context, name, namespace);
@@ -107,5 +132,6 @@ pub fn store(
         Some(words) => send_words(context, name, &words),
         None => count_change(context),
     }
+    ledger.into_iter().for_each(Ledger::settle);
     Ok(())
 }

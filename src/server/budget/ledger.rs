@@ -1,0 +1,137 @@
+//! What a command stores and removes in a namespace with a budget, and what follows from that.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::super::api::context::Context;
+use super::super::api::string::BorrowedString;
+use super::super::entry_type::StoredEntry;
+use super::{BUDGETS, Recorder, enter, eviction, of, survey};
+use crate::core::budget::Budget;
+use crate::core::budget::removal::{Cause, Removed};
+use crate::core::budget::roll::Member;
+use crate::core::entry::Entry;
+use crate::core::instant::Instant;
+use crate::core::name::NamespaceName;
+use crate::core::namespace::Namespace;
+use crate::core::refusal::Refusal;
+use crate::core::state::Address;
+
+/// Open while a command changes a namespace; [`settle`](Self::settle) does what follows.
+pub struct Ledger<'c> {
+    context: Context<'c>,
+    name: NamespaceName<'c>,
+    budget: Budget,
+    now: Instant,
+    /// Where removals are recorded.
+    recorder: Option<Recorder<'c>>,
+    changes: RefCell<Changes>,
+}
+
+#[derive(Default)]
+struct Changes {
+    removed: Vec<Removed>,
+    /// The entry that was stored last.
+    last: Option<Member>,
+}
+
+/// What stood where an entry is stored.
+#[derive(Clone, Copy)]
+pub struct Before {
+    /// Whether it is in the roll already.
+    is_entered: bool,
+}
+
+impl<'c> Ledger<'c> {
+    /// None where no rule bounds or records anything there.
+    ///
+    /// # Errors
+    ///
+    /// `WRONGTYPE` where removals are to be recorded in a key that holds no stream: nothing is removed unrecorded.
+    pub fn open(context: Context<'c>, namespace: BorrowedString<'c>) -> Result<Option<Self>, Refusal> {
+        let Ok(name) = NamespaceName::parse(namespace.bytes()) else { return Ok(None) };
+        let Some(budget) = of(name.as_str()) else { return Ok(None) };
+        let recorder = budget.removals.map(|records| Recorder::open(context, name, records)).transpose()?;
+        let changes = RefCell::default();
+        Ok(Some(Ledger { context, name, budget, now: context.now(), recorder, changes }))
+    }
+
+    /// Whether an entry may be stored at all.
+    ///
+    /// # Errors
+    ///
+    /// `TOOBIG` where it is more than the whole budget.
+    pub fn check(&self, stored_bytes: usize, entry: &Entry<'_>) -> Result<(), Refusal> {
+        self.budget.check(self.name, stored_bytes as u64, entry.weight.unwrap_or(0))
+    }
+
+    /// An entry is about to be stored in place of another, if there is one.
+    pub fn replaces(
+        &self,
+        namespace: Option<&Namespace>,
+        key: &[u8],
+        before: Option<&StoredEntry>,
+        left: &Entry<'_>,
+    ) -> Before {
+        self.goes(namespace, key, before, Cause::Replaced, Some(left));
+        let has_weight = |weight: Option<u64>| weight.is_some_and(|weight| weight > 0);
+        let before = before.and_then(StoredEntry::stored);
+        let is_like = before.is_some_and(|before| has_weight(before.entry.weight) == has_weight(left.weight));
+        Before { is_entered: is_like && !survey::is_pending(self.context.database()) }
+    }
+
+    /// It was.
+    pub fn stored(&self, key: &[u8], stored: &StoredEntry, before: Before) {
+        stored.mark_used(self.now);
+        let (Some(address), Some(claim)) = (Address::of_key(self.name, key), stored.claim()) else { return };
+        let member = Member { origin: stored.share_origin(), fingerprint: address.fingerprint, claim };
+        let database = self.context.database();
+        if self.budget.is_limited() && !before.is_entered {
+            enter(database, self.name.as_str(), member.clone());
+        }
+        let ends_at = stored.stored().filter(|stored| stored.entry.weight.is_some());
+        if let Some(ends_at) = ends_at.and_then(|stored| stored.entry.ends_at())
+            && self.recorder.is_some()
+        {
+            BUDGETS.with(|budgets| {
+                let mut deadlines = budgets.deadlines.borrow_mut();
+                deadlines.insert(ends_at, database, address.fingerprint, Arc::clone(&member.origin));
+            });
+        }
+        self.changes.borrow_mut().last = Some(member);
+    }
+
+    /// An entry is about to be removed, since it was invalidated.
+    pub fn removes(&self, namespace: Option<&Namespace>, key: &[u8], before: Option<&StoredEntry>) {
+        self.goes(namespace, key, before, Cause::Invalidated, None);
+    }
+
+    fn goes(
+        &self,
+        namespace: Option<&Namespace>,
+        key: &[u8],
+        before: Option<&StoredEntry>,
+        cause: Cause,
+        left: Option<&Entry<'_>>,
+    ) {
+        let Some(stored) = before.and_then(StoredEntry::stored) else { return };
+        if self.recorder.is_none() || stored.entry.weight.is_none() {
+            return;
+        }
+        if let Some(address) = Address::of_key(self.name, key) {
+            let removed = Removed::of(&address, namespace, stored, cause, left, self.now);
+            self.changes.borrow_mut().removed.extend(removed);
+        }
+    }
+
+    /// Records what was removed, and evicts what is over budget. All keys are closed by now.
+    pub fn settle(self) {
+        let Changes { removed, last } = self.changes.into_inner();
+        if let Some(recorder) = &self.recorder {
+            recorder.record_all(&removed);
+        }
+        if let Some(last) = last.filter(|_| self.budget.is_limited()) {
+            eviction::after_write(self.context, self.name, &self.budget, &last);
+        }
+    }
+}
