@@ -6,6 +6,8 @@ mod harness;
 
 mod access;
 mod apply;
+mod budget;
+mod budget_model;
 mod configuration;
 mod examples;
 mod expiry;
@@ -56,6 +58,7 @@ mod policy_replication;
 mod policy_tags;
 mod refusals;
 mod remembering;
+mod removals;
 mod replication;
 mod round_trips;
 mod since;

@@ -115,17 +115,23 @@ fn fields_that_take_no_effect_yet() {
     refused(&mut client, &["COMPRESS", "4kb"], &["COMPRESS", "takes no effect"]);
     refused(&mut client, &["TTL", "9m", "COMPRESS", "4kb"], &["COMPRESS"]);
     refused(&mut client, &["COMPRESS", "4xb"], &["COMPRESS", "'4xb'"]);
-    // Budgets belong to rules for operation `*`, and are not obeyed there yet.
+}
+
+#[test]
+fn budgets_belong_to_rules_for_all_operations() {
+    let (_server, mut client) = with_a_rule();
     for (field, good, bad) in [
         ("MAXBYTES", "500mb", "0"),
         ("MAXWEIGHT", "50gb", "1pb"),
         ("EVICT", "fifo", "random"),
         ("REMOVALS", "1000", "0"),
     ] {
-        refused(&mut client, &[field, good], &[field]);
+        refused(&mut client, &[field, good], &[field, "'*'"]);
         refused(&mut client, &[field, bad], &[field, &format!("'{bad}'")]);
-        assert_eq!(policy!(client, "SET", "ns", "*", field, good).error_word(), "BADPOLICY");
+        assert_eq!(policy!(client, "SET", "ns", "*", field, bad).error_word(), "BADPOLICY");
         assert_eq!(rules(&mut client), [KEPT]);
+        assert_eq!(policy!(client, "SET", "ns", "*", field, good), ok());
+        policy!(client, "DEL", "ns", "*");
     }
 }
 
