@@ -6,12 +6,13 @@
 //!   with clients in [`processes`] of their own and by the ways of a [`load`]; [`leases`] has many open at once;
 //! * [`tags`] invalidates a million entries at once, [`plans`] looks up and invalidates a whole plan, [`warm`] stores very many
 //!   entries in one step; the latter two are [`contest`]s with what core would do;
-//! * [`counting`] says what statistics cost;
+//! * [`counting`] says what statistics cost, [`budget`] what a budget does;
 //! * [`client`] sends all that, [`reply`] reads what cannot be known beforehand;
 //! * [`placement`] keeps the figures of one run comparable with those of the next.
 //!
 //! Run it with `make bench`, or `make bench ARGS=--quick` for a first look.
 
+mod budget;
 mod client;
 mod contest;
 mod counting;
@@ -88,7 +89,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         let server = Server::start()?;
         let mut client = Client::connect(server.port())?;
         let placement = match part {
-            Part::Hits | Part::Leases | Part::Plans | Part::Counting => options.placement,
+            Part::Hits | Part::Leases | Part::Plans | Part::Counting | Part::Budget => options.placement,
             // What the clients do is no part of what the server does for them.
             Part::Flight | Part::Wake | Part::Tags | Part::Warm => Placement::Apart,
         };
@@ -101,6 +102,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
             Part::Tags => tags::run(server.port(), &mut client, options.tags)?,
             Part::Plans => plans::run(&mut client, options.contests)?,
             Part::Warm => warm::run(&mut client, options.contests)?,
+            Part::Budget => budget::run(&mut client, options.contests)?,
             Part::Counting => {}
         }
     }

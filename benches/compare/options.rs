@@ -17,7 +17,7 @@ pub struct Options {
     /// Rounds of leases that lapse.
     pub lapses: usize,
     pub tags: tags::Effort,
-    /// Rounds of plans, and of warming.
+    /// Rounds of plans, of warming and of budgets.
     pub contests: usize,
 }
 
@@ -32,10 +32,11 @@ pub enum Part {
     Plans,
     Warm,
     Counting,
+    Budget,
 }
 
 impl Part {
-    const ALL: [(&str, Part); 8] = [
+    const ALL: [(&str, Part); 9] = [
         ("hits", Part::Hits),
         ("flight", Part::Flight),
         ("wake", Part::Wake),
@@ -44,6 +45,7 @@ impl Part {
         ("plans", Part::Plans),
         ("warm", Part::Warm),
         ("counting", Part::Counting),
+        ("budget", Part::Budget),
     ];
 }
 
@@ -95,7 +97,7 @@ impl Options {
     }
 }
 
-const USAGE: &str = "there are --quick, --apart, --only hits|flight|wake|leases|tags|plans|warm|counting (or several, with \
+const USAGE: &str = "there are --quick, --apart, --only hits|flight|wake|leases|tags|plans|warm|counting|budget (or several, with \
     commas between), and --rounds and --loader-ms of flight";
 
 /// The part of this name.

@@ -38,6 +38,20 @@ impl HashKind {
     }
 }
 
+/// What [`VALUES`] says of anything else than a digit: no value of one, nor several together, come to that.
+const NO_DIGIT: u8 = 0xff;
+
+/// The values of lower-case hexadecimal digits.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
 /// The hash of an operation and its params.
 ///
 /// Aligned, so that values which hold one are copied by whole words: without, the bytes beside it are written one by
@@ -75,15 +89,14 @@ impl Fingerprint {
     pub fn from_hex(hex: &[u8]) -> Option<Self> {
         let hex: &[u8; Self::HEX_BYTES] = hex.try_into().ok()?;
         let mut bytes = [0; 32];
+        let mut all = 0;
         for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            for &digit in pair {
-                let value = match digit {
-                    b'0'..=b'9' => digit - b'0',
-                    b'a'..=b'f' => digit - b'a' + 10,
-                    _ => return None,
-                };
-                *byte = *byte << 4 | value;
-            }
+            let [high, low] = [VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]];
+            all |= high | low;
+            *byte = high << 4 | low;
+        }
+        if all == NO_DIGIT {
+            return None;
         }
         Some(Fingerprint(bytes))
     }

@@ -27,6 +27,11 @@ impl<'a> NamespaceName<'a> {
         Self::checked(argument).ok_or_else(|| no_namespace(argument))
     }
 
+    /// Of what was read before.
+    pub(super) fn known(name: &'a str) -> Self {
+        NamespaceName(name)
+    }
+
     fn checked(argument: &'a [u8]) -> Option<Self> {
         let name = of_length(argument)?;
         let well_formed = match HashTag::of(name) {
@@ -61,6 +66,11 @@ impl<'a> NamespaceName<'a> {
 }
 
 impl<'a> OperationName<'a> {
+    /// Of what was read before.
+    pub(super) fn known(name: &'a str) -> Self {
+        OperationName(name)
+    }
+
     /// Reads an operation argument; `BADNAME` where it is none.
     #[inline]
     pub fn parse(argument: &'a [u8]) -> Result<Self, Refusal> {
@@ -133,6 +143,11 @@ impl EntryKey {
         let (operation, hex) = rest.split_at_checked(rest.len().checked_sub(Fingerprint::HEX_BYTES)?)?;
         let operation = OperationName::parse(operation.strip_suffix(b":")?).ok()?;
         Some((operation, Fingerprint::from_hex(hex)?))
+    }
+
+    /// The fingerprint in the key of an entry, which is known to be one.
+    pub fn fingerprint(key: &[u8]) -> Option<Fingerprint> {
+        Fingerprint::from_hex(key.get(key.len().checked_sub(Fingerprint::HEX_BYTES)?..)?)
     }
 
     fn push(&mut self, part: &[u8]) {

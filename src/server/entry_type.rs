@@ -149,9 +149,14 @@ impl StoredEntry {
 
     /// What decides whether it goes, where a budget is exceeded.
     pub fn claim(&self) -> Option<Claim> {
-        let Entry { version, weight, .. } = self.stored()?.entry;
+        self.stored().map(|stored| self.claim_of(&stored.entry))
+    }
+
+    /// The same of what was read already.
+    pub fn claim_of(&self, entry: &Entry<'_>) -> Claim {
+        let Entry { version, weight, .. } = *entry;
         let stored_bytes = self.bytes_taken() as u64;
-        Some(Claim { used: self.block().used.get(), version, stored_bytes, weight: weight.unwrap_or(0) })
+        Claim { used: self.block().used.get(), version, stored_bytes, weight: weight.unwrap_or(0) }
     }
 
     /// How much memory an entry takes whose record has so many bytes, but for its key.
@@ -314,8 +319,8 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
         if let Some(stored) = &stored {
             counting::entry_unlinked(entry.share_origin(), &stored.entry, entry.bytes_taken());
         }
-        let has_weight = stored.is_some_and(|stored| stored.entry.weight.is_some());
-        if !has_weight && with_followers(|followers| followers.is_empty()) {
+        let is_awaited = budget::awaits_ends() && stored.is_some_and(|stored| stored.entry.weight.is_some());
+        if !is_awaited && with_followers(|followers| followers.is_empty()) {
             return;
         }
         // SAFETY: the server passes a context that knows the name and the database of its key.

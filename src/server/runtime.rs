@@ -24,7 +24,7 @@ use crate::core::policy::Policy;
 use crate::core::policy::rules::Rules;
 use crate::core::refusal::Refusal;
 use crate::core::state::Address;
-use crate::core::stats::gauges::Load;
+use crate::core::stats::gauges::{Gauges, Load};
 use crate::core::stats::table::Subject;
 use crate::core::stats::{Counter, Row};
 use crate::protocol::entry_arguments::EntryArguments;
@@ -175,9 +175,9 @@ impl Runtime {
         }
     }
 
-    /// What the living entries of one life of a namespace come to.
-    pub fn load_of_life(&self, namespace: &str, incarnation: Incarnation) -> Load {
-        self.origins.borrow().load_of_life(namespace, incarnation)
+    /// What the living entries of one life of a namespace come to; none where there is none.
+    pub fn life_gauges(&self, namespace: &str, incarnation: Incarnation) -> Option<Arc<Gauges>> {
+        self.origins.borrow().life_gauges(namespace, incarnation)
     }
 
     /// Lets a part of the origins go that nobody uses any more.

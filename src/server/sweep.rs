@@ -240,10 +240,11 @@ fn take(context: Context<'_>, namespace: &str, keys: &[OwnedString]) -> Option<u
     let found = OwnedString::new(namespace.as_bytes());
     let found = FoundNamespace::look(context, found.borrow(), Mode::ReadUncounted).ok();
     let found = found.as_ref().and_then(FoundNamespace::get);
-    let addresses = keys.iter().filter_map(|key| Address::of_key(name, key.borrow().bytes()));
-    let recorded: Vec<Removed> = addresses
-        .filter_map(|address| Going::of(context, &address, found, Invalidated, context.now())?.into_removed())
-        .collect();
+    let removed = |key: &OwnedString| {
+        let address = Address::of_key(name, key.borrow().bytes())?;
+        Going::of(context, (&address, key.clone()), found, Invalidated, context.now())?.into_removed()
+    };
+    let recorded: Vec<Removed> = keys.iter().filter_map(removed).collect();
     let removed = context.unlink(keys)?;
     recorder.record_all(&recorded);
     Some(removed)

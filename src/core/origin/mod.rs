@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::codec::{Reader, Sink};
+use super::fingerprint::Fingerprint;
 use super::name::{NamespaceName, OperationName};
+use super::state::Address;
 use super::stats::gauges::{Gauges, Load};
 
 /// Random bits drawn when a namespace is made: two lives of one name never share them.
@@ -106,11 +108,6 @@ impl Origin {
         sums.iter().flat_map(Sums::each).for_each(|sum| sum.subtract(load));
     }
 
-    /// What all living entries of its namespace come to, in this life of it.
-    pub fn load_of_life(&self) -> Load {
-        self.weighed.sums.as_ref().map_or_else(Load::default, |sums| sums.life.load())
-    }
-
     /// Its entries were invalidated, all at once, and count no more; they are freed later, on whatever thread.
     fn bury(&self) {
         if let Weighed { own, sums: Some(Sums { life, is_dead, .. }) } = &self.weighed
@@ -134,6 +131,18 @@ impl Origin {
 
     pub fn operation(&self) -> &str {
         &self.operation
+    }
+
+    /// Where an entry of this origin is.
+    pub fn address(&self, fingerprint: Fingerprint) -> Address<'_> {
+        let (namespace, operation) =
+            (NamespaceName::known(&self.namespace), OperationName::known(&self.operation));
+        Address { namespace, operation, fingerprint }
+    }
+
+    /// What all living entries of its namespace come to, in this life of it; none where it is no handle of the table's.
+    pub fn life_gauges(&self) -> Option<Arc<Gauges>> {
+        self.weighed.sums.as_ref().map(|sums| Arc::clone(&sums.life))
     }
 
     /// The stored form: [`ENCODING_VERSION`], namespace, incarnation, operation.

@@ -142,11 +142,9 @@ impl Origins {
         }
     }
 
-    /// What the living entries of one life of a namespace come to.
-    pub fn load_of_life(&self, namespace: &str, incarnation: Incarnation) -> Load {
-        let origins = self.namespaces.get(namespace);
-        let gauges = origins.and_then(|origins| gauges_of(origins, Life { namespace, incarnation }));
-        gauges.map_or_else(Load::default, |gauges| gauges.load())
+    /// What the living entries of one life of a namespace come to; none where there is none.
+    pub fn life_gauges(&self, namespace: &str, incarnation: Incarnation) -> Option<Arc<Gauges>> {
+        gauges_of(self.namespaces.get(namespace)?, Life { namespace, incarnation })
     }
 
     /// What all living entries come to.
@@ -415,9 +413,12 @@ mod tests {
         let [a, b, c] = [("n", 1, "a"), ("n", 1, "b"), ("n", 2, "a")]
             .map(|(namespace, life, operation)| origins.share(&origin(namespace, life, operation)));
         [&a, &b, &c].into_iter().zip([1, 10, 100]).for_each(|(handle, bytes)| handle.add(&one(bytes)));
-        let life = |origins: &Origins, n| of(origins.load_of_life("n", Incarnation(n)));
+        let life = |origins: &Origins, n| {
+            let gauges = origins.life_gauges("n", Incarnation(n));
+            of(gauges.map_or_else(Load::default, |gauges| gauges.load()))
+        };
         assert_eq!([life(&origins, 1), life(&origins, 2), life(&origins, 3)], [(2, 11), (1, 100), (0, 0)]);
-        assert_eq!(of(b.load_of_life()), (2, 11));
+        assert_eq!(of(b.life_gauges().expect("a handle").load()), (2, 11));
         let pattern = Pattern::of_operations(b"a").expect("a pattern");
         origins.invalidate("n", Incarnation(1), &Scope::Operations(vec![pattern]));
         assert_eq!(life(&origins, 1), (1, 10));
@@ -431,7 +432,7 @@ mod tests {
         anew.add(&one(3));
         b.subtract(&one(10));
         again.subtract(&one(5));
-        assert_eq!((life(&origins, 1), of(anew.load_of_life())), ((1, 3), (1, 3)));
+        assert_eq!((life(&origins, 1), of(anew.life_gauges().expect("a handle").load())), ((1, 3), (1, 3)));
     }
 
     #[test]

@@ -3,15 +3,13 @@
 use super::super::api::context::Context;
 use super::super::api::key::Mode;
 use super::super::api::log;
-use super::super::api::string::OwnedString;
+use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::keyspace::{EntryKey, FoundNamespace};
 use super::going::Going;
 use super::{BUDGETS, POSTPONED_MS, REST_MS, Recorder, of};
 use crate::core::budget::deadlines::Ended;
 use crate::core::budget::removal::Cause;
 use crate::core::instant::Instant;
-use crate::core::name::{NamespaceName, OperationName};
-use crate::core::state::Address;
 
 /// Removes some that have come to their end; when to go on, none where nothing is left.
 pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool) -> Option<u64> {
@@ -35,13 +33,9 @@ pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool) -> Option<u64> {
 /// Removes an entry, unless it is not there any more or lives on; none where it could not be recorded.
 fn remove(context: Context<'_>, ended: &Ended, now: Instant) -> Option<()> {
     let Ended { database, origin, fingerprint } = ended;
-    let namespace = NamespaceName::parse(origin.namespace().as_bytes()).ok();
-    let operation = OperationName::parse(origin.operation().as_bytes()).ok();
-    let (Some(namespace), Some(operation), true) = (namespace, operation, context.select(*database)) else {
-        return Some(());
-    };
-    let address = Address { namespace, operation, fingerprint: *fingerprint };
-    if !has_ended(context, &address, now) {
+    let address = origin.address(*fingerprint);
+    let (namespace, name) = (address.namespace, OwnedString::new(address.key().as_bytes()));
+    if !context.select(*database) || !has_ended(context, name.borrow(), now) {
         return Some(());
     }
     let records = of(namespace.as_str()).and_then(|budget| budget.removals);
@@ -55,14 +49,15 @@ fn remove(context: Context<'_>, ended: &Ended, now: Instant) -> Option<()> {
     let key = OwnedString::new(namespace.as_str().as_bytes());
     let found = FoundNamespace::look(context, key.borrow(), Mode::ReadUncounted).ok();
     let found = found.as_ref().and_then(FoundNamespace::get);
-    let Some(going) = Going::of(context, &address, found, Cause::Expired, now) else { return Some(()) };
+    let Some(going) = Going::of(context, (&address, name), found, Cause::Expired, now) else {
+        return Some(());
+    };
     going.carry_out(context, recorder.as_ref()).then_some(())
 }
 
 /// Whether the time of what is there is over.
-fn has_ended(context: Context<'_>, address: &Address<'_>, now: Instant) -> bool {
-    let name = OwnedString::new(address.key().as_bytes());
-    let key = EntryKey::open(context, name.borrow(), Mode::Sample).ok();
+fn has_ended(context: Context<'_>, name: BorrowedString<'_>, now: Instant) -> bool {
+    let key = EntryKey::open(context, name, Mode::Sample).ok();
     let stored = key.as_ref().and_then(|key| key.get()?.stored());
     stored.and_then(|stored| stored.entry.ends_at()).is_some_and(|ends_at| ends_at <= now)
 }

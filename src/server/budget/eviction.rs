@@ -1,9 +1,11 @@
 //! Who goes where a budget is exceeded.
 
+use std::sync::Arc;
+
 use super::super::api::context::Context;
 use super::super::api::key::Mode;
 use super::super::api::log;
-use super::super::api::string::OwnedString;
+use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::keyspace::{EntryKey, FoundNamespace};
 use super::super::runtime;
 use super::super::waiting::with_leases;
@@ -13,23 +15,25 @@ use crate::core::budget::claim::Used;
 use crate::core::budget::removal::Cause;
 use crate::core::budget::roll::{CANDIDATES, Look, Member, Roll, Wanted};
 use crate::core::budget::{Budget, Measure};
-use crate::core::entry::{Freshness, Mark};
+use crate::core::entry::Freshness;
 use crate::core::instant::Instant;
-use crate::core::name::{NamespaceName, OperationName};
+use crate::core::name::NamespaceName;
 use crate::core::namespace::Namespace;
 use crate::core::refusal::Refusal;
 use crate::core::state::Address;
-use crate::core::stats::gauges::Load;
+use crate::core::stats::gauges::{Gauges, Load};
 
 /// A namespace whose budget is looked after.
-struct Watched<'a, 'c> {
-    context: Context<'c>,
-    database: i32,
-    name: NamespaceName<'a>,
-    budget: &'a Budget,
-    now: Instant,
+pub struct Watched<'a, 'c> {
+    pub context: Context<'c>,
+    pub database: i32,
+    pub name: NamespaceName<'a>,
+    pub budget: &'a Budget,
+    pub now: Instant,
     /// The version of the entry that was only just stored, and does not go for it.
-    spared: Option<u64>,
+    pub spared: Option<u64>,
+    /// What the living entries come to.
+    pub life: Arc<Gauges>,
 }
 
 /// Why evicting came to its end.
@@ -39,25 +43,6 @@ enum End {
     Done,
     /// It was time to stop.
     Over,
-}
-
-/// Brings a namespace back within its budget, after an entry was stored: however many have to go.
-pub fn after_write(context: Context<'_>, name: NamespaceName<'_>, budget: &Budget, last: &Member) {
-    let (database, load) = (context.database(), last.origin.load_of_life());
-    let spared = Some(last.claim.version);
-    let watched = Watched { context, database, name, budget, now: context.now(), spared };
-    let is_untidy = BUDGETS.with(|budgets| {
-        let rolls = budgets.rolls.borrow();
-        let roll = rolls.get(&database).and_then(|rolls| rolls.get(name.as_str()));
-        roll.is_some_and(|roll| roll.is_untidy(load.entries))
-    });
-    if is_untidy {
-        watched.tidy();
-    }
-    // Whatever is refused now is tried again later.
-    if watched.exceeded(&load).is_some() && watched.enforce(|| false).is_err() {
-        super::ask(database, name.as_str());
-    }
 }
 
 /// Looks at namespaces that may be over their budget; when to go on, none where nothing is left.
@@ -70,7 +55,9 @@ pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool + Copy) -> Option<
             continue;
         }
         let now = context.now();
-        let watched = Watched { context, database, name: namespace, budget: &budget, now, spared: None };
+        let Some(life) = life(context, namespace) else { continue };
+        let watched =
+            Watched { context, database, name: namespace, budget: &budget, now, spared: None, life };
         let rest_ms = match watched.enforce(is_over) {
             Ok(End::Done) => continue,
             Ok(End::Over) => REST_MS,
@@ -85,14 +72,34 @@ pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool + Copy) -> Option<
     None
 }
 
-impl Watched<'_, '_> {
+/// What the living entries of a namespace come to; none where there is none.
+fn life(context: Context<'_>, name: NamespaceName<'_>) -> Option<Arc<Gauges>> {
+    let key = OwnedString::new(name.as_str().as_bytes());
+    let found = FoundNamespace::look(context, key.borrow(), Mode::ReadUncounted).ok()?;
+    let incarnation = found.get()?.incarnation();
+    runtime::with(|runtime| runtime.life_gauges(name.as_str(), incarnation))
+}
+
+impl<'c> Watched<'_, 'c> {
+    /// Brings the namespace back within its budget, after an entry was stored: however many have to go.
+    pub fn after_write(&self, is_untidy: bool) {
+        if is_untidy {
+            self.tidy();
+        }
+        // Whatever is refused now is tried again later.
+        if self.exceeded().is_some() && self.enforce(|| false).is_err() {
+            super::ask(self.database, self.name.as_str());
+        }
+    }
+
     /// The budget that is exceeded, by what is stored and what is reserved.
-    fn exceeded(&self, load: &Load) -> Option<Measure> {
+    fn exceeded(&self) -> Option<Measure> {
+        let load = self.life.load();
         let reserved = match self.budget.max_weight {
             Some(_) => with_leases(|leases| leases.reserved(self.database, self.name.as_str())),
             None => 0,
         };
-        self.budget.exceeded(&Load { weight: load.weight.saturating_add(reserved), ..*load })
+        self.budget.exceeded(&Load { weight: load.weight.saturating_add(reserved), ..load })
     }
 
     /// Lets entries go, until it is time to stop.
@@ -101,61 +108,61 @@ impl Watched<'_, '_> {
         let recorder = records.map(|records| Recorder::open(self.context, self.name, records)).transpose()?;
         let key = OwnedString::new(self.name.as_str().as_bytes());
         let end = with_roll(self.database, self.name.as_str(), |roll| {
-            loop {
-                let found = FoundNamespace::look(self.context, key.borrow(), Mode::ReadUncounted)?;
-                let Some(namespace) = found.get() else { return Ok(End::Done) };
-                let life = (self.name.as_str(), namespace.incarnation());
-                let load = runtime::with(|runtime| runtime.load_of_life(life.0, life.1));
-                let Some(measure) = self.exceeded(&load) else { return Ok(End::Done) };
+            while let Some(measure) = self.exceeded() {
                 if is_over() {
                     return Ok(End::Over);
                 }
-                let Some(going) = self.choose(roll, namespace, measure) else { return Ok(End::Done) };
+                let found = FoundNamespace::look(self.context, key.borrow(), Mode::ReadUncounted)?;
+                let Some(namespace) = found.get() else { break };
+                let Some(going) = self.choose(roll, namespace, measure) else { break };
                 if !going.carry_out(self.context, recorder.as_ref()) {
-                    return Ok(End::Done);
+                    break;
                 }
             }
+            Ok(End::Done)
         });
         end.unwrap_or(Ok(End::Done))
     }
 
-    fn choose(&self, roll: &mut Roll, namespace: &Namespace, measure: Measure) -> Option<Going> {
+    fn choose(&self, roll: &mut Roll, namespace: &Namespace, measure: Measure) -> Option<Going<'c>> {
         let evict = self.budget.evict;
         let wanted = Wanted { evict, measure, candidates: CANDIDATES, now: Used::at(self.now) };
-        let member = roll.choose(&wanted, |member| self.look(namespace, member))?;
-        let address = self.address(&member)?;
-        Going::of(self.context, &address, Some(namespace), Cause::Evicted, self.now)
-    }
-
-    fn address<'m>(&self, member: &'m Member) -> Option<Address<'m>>
-    where
-        Self: 'm,
-    {
-        let operation = OperationName::parse(member.origin.operation().as_bytes()).ok()?;
-        let namespace = NamespaceName::parse(member.origin.namespace().as_bytes()).ok()?;
-        Some(Address { namespace, operation, fingerprint: member.fingerprint })
+        let mut name = None;
+        let member = roll.choose(&wanted, |member| {
+            let address = member.origin.address(member.fingerprint);
+            let met = name.insert(OwnedString::new(address.key().as_bytes()));
+            self.look(namespace, &address, member, met.borrow())
+        })?;
+        // The one that was looked at last is the one that was chosen.
+        let at = (&member.origin.address(member.fingerprint), name?);
+        Going::of(self.context, at, Some(namespace), Cause::Evicted, self.now)
     }
 
     /// What a member turns out to be.
-    fn look(&self, namespace: &Namespace, member: &Member) -> Look {
-        let Some(address) = self.address(member) else { return Look::Missing };
-        let name = OwnedString::new(address.key().as_bytes());
-        let Ok(key) = EntryKey::open(self.context, name.borrow(), Mode::Sample) else { return Look::Missing };
-        let Some(entry) = key.get() else { return Look::Missing };
-        let (Some(stored), Some(claim)) = (entry.stored(), entry.claim()) else { return Look::Missing };
-        let is_at_home = stored.origin == &*member.origin
-            && stored.entry.mark == Mark::from(&member.fingerprint)
-            && namespace.incarnation() == stored.origin.incarnation();
+    fn look(
+        &self,
+        namespace: &Namespace,
+        address: &Address<'_>,
+        member: &Member,
+        name: BorrowedString<'_>,
+    ) -> Look {
+        let Ok(key) = EntryKey::open(self.context, name, Mode::Sample) else { return Look::Missing };
+        let Some((entry, stored)) = key.get().and_then(|entry| Some((entry, entry.stored()?))) else {
+            return Look::Missing;
+        };
+        let is_at_home = stored.entry.mark == address.mark()
+            && namespace.incarnation() == stored.origin.incarnation()
+            && (std::ptr::eq(stored.origin, &*member.origin) || *stored.origin == *member.origin);
         if !is_at_home {
             return Look::Missing;
         }
         let is_over = stored.entry.freshness(self.now) == Freshness::Gone;
         if is_over || !namespace.is_alive(stored.origin, &stored.entry) {
             Look::Dead
-        } else if self.spared == Some(claim.version) {
+        } else if self.spared == Some(stored.entry.version) {
             Look::Spared
         } else {
-            Look::Living(claim)
+            Look::Living(entry.claim_of(&stored.entry))
         }
     }
 
@@ -166,7 +173,11 @@ impl Watched<'_, '_> {
             if let Ok(found) = FoundNamespace::look(self.context, key.borrow(), Mode::ReadUncounted)
                 && let Some(namespace) = found.get()
             {
-                roll.tidy(|member| self.look(namespace, member));
+                roll.tidy(|member| {
+                    let address = member.origin.address(member.fingerprint);
+                    let name = OwnedString::new(address.key().as_bytes());
+                    self.look(namespace, &address, member, name.borrow())
+                });
             }
         });
     }

@@ -13,29 +13,29 @@ use crate::core::state::Address;
 use crate::core::stats::departed;
 
 /// An entry that goes, and why.
-pub struct Going {
+pub struct Going<'c> {
     name: OwnedString,
+    /// Open for it.
+    key: EntryKey<'c>,
     cause: Cause,
     /// What is to be recorded, where that is anything.
     removed: Option<Removed>,
 }
 
-impl Going {
-    /// What goes at an address, for `cause` unless it is over already; none where nothing that belongs there is.
+impl<'c> Going<'c> {
+    /// What goes at an address, whose key that is, for `cause` unless it is over already; none where nothing that belongs there is.
     pub fn of(
-        context: Context<'_>,
-        address: &Address<'_>,
+        context: Context<'c>,
+        (address, name): (&Address<'_>, OwnedString),
         namespace: Option<&Namespace>,
         cause: Cause,
         now: Instant,
     ) -> Option<Self> {
-        let name = OwnedString::new(address.key().as_bytes());
-        let key = EntryKey::open(context, name.borrow(), Mode::Sample).ok()?;
+        let key = EntryKey::open(context, name.borrow(), Mode::Write).ok()?;
         let stored = key.get()?.stored()?;
         let cause = cause.of(address, namespace, stored, now)?;
         let removed = Removed::of(address, namespace, stored, cause, None, now);
-        drop(key);
-        Some(Going { name, cause, removed })
+        Some(Going { name, key, cause, removed })
     }
 
     /// What is to be recorded of it, where whoever asks removes it.
@@ -45,15 +45,18 @@ impl Going {
 
     /// Removes it, here, on replicas and in files, in one transaction with its record. Whether it could: nothing is
     /// removed whose record the server refused.
-    pub fn carry_out(self, context: Context<'_>, recorder: Option<&Recorder<'_>>) -> bool {
-        let Going { name, cause, removed } = self;
+    pub fn carry_out(self, context: Context<'c>, recorder: Option<&Recorder<'_>>) -> bool {
+        let Going { name, mut key, cause, removed } = self;
         let name = name.borrow();
-        if let (Some(recorder), Some(removed)) = (recorder, &removed)
-            && !recorder.record(removed)
-        {
-            return false;
+        if let (Some(recorder), Some(removed)) = (recorder, &removed) {
+            // Whoever is notified of the record may do as they like.
+            drop(key);
+            if !recorder.record(removed) {
+                return false;
+            }
+            let Ok(again) = EntryKey::open(context, name, Mode::Write) else { return false };
+            key = again;
         }
-        let Ok(mut key) = EntryKey::open(context, name, Mode::Write) else { return false };
         key.remove();
         drop(key);
         context.replicate(c"UNLINK", &[name.bytes()]);

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use super::super::api::context::Context;
 use super::super::api::string::BorrowedString;
 use super::super::entry_type::StoredEntry;
-use super::{BUDGETS, Recorder, enter, eviction, of, survey};
+use super::eviction::Watched;
+use super::{BUDGETS, Recorder, enter, of, survey};
 use crate::core::budget::Budget;
 use crate::core::budget::removal::{Cause, Removed};
 use crate::core::budget::roll::Member;
 use crate::core::entry::Entry;
 use crate::core::instant::Instant;
-use crate::core::name::NamespaceName;
+use crate::core::name::{EntryKey, NamespaceName};
 use crate::core::namespace::Namespace;
 use crate::core::refusal::Refusal;
 use crate::core::state::Address;
+use crate::core::stats::gauges::Gauges;
 
 /// Open while a command changes a namespace; [`settle`](Self::settle) does what follows.
 pub struct Ledger<'c> {
@@ -31,8 +33,11 @@ pub struct Ledger<'c> {
 #[derive(Default)]
 struct Changes {
     removed: Vec<Removed>,
-    /// The entry that was stored last.
-    last: Option<Member>,
+    /// The version of the entry that was stored last.
+    last: u64,
+    /// What the namespace comes to, once anything was stored under a budget.
+    life: Option<Arc<Gauges>>,
+    is_untidy: bool,
 }
 
 /// What stood where an entry is stored.
@@ -75,30 +80,40 @@ impl<'c> Ledger<'c> {
     ) -> Before {
         self.goes(namespace, key, before, Cause::Replaced, Some(left));
         let has_weight = |weight: Option<u64>| weight.is_some_and(|weight| weight > 0);
-        let before = before.and_then(StoredEntry::stored);
-        let is_like = before.is_some_and(|before| has_weight(before.entry.weight) == has_weight(left.weight));
-        Before { is_entered: is_like && !survey::is_pending(self.context.database()) }
+        let is_like = |before: &StoredEntry| {
+            let before = before.stored();
+            before.is_some_and(|before| has_weight(before.entry.weight) == has_weight(left.weight))
+        };
+        let is_entered = self.budget.is_limited()
+            && before.is_some_and(is_like)
+            && !survey::is_pending(self.context.database());
+        Before { is_entered }
     }
 
     /// It was.
-    pub fn stored(&self, key: &[u8], stored: &StoredEntry, before: Before) {
-        stored.mark_used(self.now);
-        let (Some(address), Some(claim)) = (Address::of_key(self.name, key), stored.claim()) else { return };
-        let member = Member { origin: stored.share_origin(), fingerprint: address.fingerprint, claim };
-        let database = self.context.database();
-        if self.budget.is_limited() && !before.is_entered {
-            enter(database, self.name.as_str(), member.clone());
-        }
-        let ends_at = stored.stored().filter(|stored| stored.entry.weight.is_some());
-        if let Some(ends_at) = ends_at.and_then(|stored| stored.entry.ends_at())
-            && self.recorder.is_some()
+    pub fn stored(&self, key: &[u8], entry: &StoredEntry, before: Before) {
+        entry.mark_used(self.now);
+        let (Some(fingerprint), Some(stored)) = (EntryKey::fingerprint(key), entry.stored()) else { return };
+        let (database, origin) = (self.context.database(), entry.share_origin());
+        if self.recorder.is_some()
+            && let Some(ends_at) = stored.entry.weight.and_then(|_| stored.entry.ends_at())
         {
+            let origin = Arc::clone(&origin);
             BUDGETS.with(|budgets| {
-                let mut deadlines = budgets.deadlines.borrow_mut();
-                deadlines.insert(ends_at, database, address.fingerprint, Arc::clone(&member.origin));
+                budgets.deadlines.borrow_mut().insert(ends_at, database, fingerprint, origin);
             });
         }
-        self.changes.borrow_mut().last = Some(member);
+        if !self.budget.is_limited() {
+            return;
+        }
+        let changes = &mut *self.changes.borrow_mut();
+        changes.last = stored.entry.version;
+        let life = changes.life.get_or_insert_with(|| origin.life_gauges().unwrap_or_default());
+        if !before.is_entered {
+            let claim = entry.claim_of(&stored.entry);
+            let member = Member { origin, fingerprint, claim };
+            changes.is_untidy |= enter(database, self.name.as_str(), member, life.load().entries);
+        }
     }
 
     /// An entry is about to be removed, since it was invalidated.
@@ -126,12 +141,20 @@ impl<'c> Ledger<'c> {
 
     /// Records what was removed, and evicts what is over budget. All keys are closed by now.
     pub fn settle(self) {
-        let Changes { removed, last } = self.changes.into_inner();
+        let Changes { removed, last, life, is_untidy } = self.changes.into_inner();
         if let Some(recorder) = &self.recorder {
             recorder.record_all(&removed);
         }
-        if let Some(last) = last.filter(|_| self.budget.is_limited()) {
-            eviction::after_write(self.context, self.name, &self.budget, &last);
-        }
+        let Some(life) = life else { return };
+        let watched = Watched {
+            context: self.context,
+            database: self.context.database(),
+            name: self.name,
+            budget: &self.budget,
+            now: self.now,
+            spared: Some(last),
+            life,
+        };
+        watched.after_write(is_untidy);
     }
 }

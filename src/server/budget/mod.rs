@@ -48,6 +48,8 @@ struct Budgets {
     in_force: Cell<bool>,
     /// What the rules say of the namespaces that were asked for.
     known: RefCell<HashMap<Box<str>, Budget>>,
+    /// The one that was asked for last.
+    last: RefCell<Option<(Box<str>, Budget)>>,
     /// The rolls of the namespaces with a budget, by database and name.
     rolls: RefCell<HashMap<i32, HashMap<Box<str>, Roll>>>,
     deadlines: RefCell<Deadlines>,
@@ -76,20 +78,29 @@ pub fn of(namespace: &str) -> Option<Budget> {
         if !budgets.in_force.get() {
             return None;
         }
-        let mut known = budgets.known.borrow_mut();
-        let budget = match known.get(namespace) {
-            Some(budget) => *budget,
-            None => {
-                if known.len() >= MAX_KNOWN {
-                    known.clear();
-                }
-                let budget = runtime::with(|runtime| runtime.rules().budget(namespace));
-                known.insert(namespace.into(), budget);
-                budget
-            }
-        };
+        let last = budgets.last.borrow().as_ref().filter(|last| *last.0 == *namespace).map(|last| last.1);
+        let budget = last.unwrap_or_else(|| {
+            let budget = budgets.look_up(namespace);
+            *budgets.last.borrow_mut() = Some((namespace.into(), budget));
+            budget
+        });
         (!budget.is_none()).then_some(budget)
     })
+}
+
+impl Budgets {
+    fn look_up(&self, namespace: &str) -> Budget {
+        let mut known = self.known.borrow_mut();
+        if let Some(budget) = known.get(namespace) {
+            return *budget;
+        }
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        let budget = runtime::with(|runtime| runtime.rules().budget(namespace));
+        known.insert(namespace.into(), budget);
+        budget
+    }
 }
 
 /// Whether an entry of a namespace that ends is kept until the module removes it.
@@ -105,6 +116,7 @@ pub fn reconsider(had: bool) {
     BUDGETS.with(|budgets| {
         budgets.in_force.set(has);
         budgets.known.borrow_mut().clear();
+        *budgets.last.borrow_mut() = None;
     });
     if had || has {
         begin_anew();
@@ -144,16 +156,18 @@ pub fn swap(one: i32, other: i32) {
     }
 }
 
+/// Whether any entry is waited for to end.
+pub fn awaits_ends() -> bool {
+    BUDGETS.with(|budgets| !budgets.deadlines.borrow().is_empty())
+}
+
 /// An entry loses its key: it need not be waited for any more.
 pub fn unlinked(database: i32, key: &[u8], namespace: &str, entry: &Entry<'_>) {
     let Some(ends_at) = entry.weight.and_then(|_| entry.ends_at()) else { return };
     BUDGETS.with(|budgets| {
-        let mut deadlines = budgets.deadlines.borrow_mut();
-        let address = NamespaceName::parse(namespace.as_bytes()).ok();
-        if !deadlines.is_empty()
-            && let Some(address) = address.and_then(|namespace| Address::of_key(namespace, key))
-        {
-            deadlines.remove(ends_at, database, address.fingerprint);
+        let namespace = NamespaceName::parse(namespace.as_bytes()).ok();
+        if let Some(address) = namespace.and_then(|namespace| Address::of_key(namespace, key)) {
+            budgets.deadlines.borrow_mut().remove(ends_at, database, address.fingerprint);
         }
     });
 }
@@ -173,16 +187,18 @@ pub fn survey(database: i32) {
     }
 }
 
-/// Enters an entry into the roll of its namespace.
-fn enter(database: i32, namespace: &str, member: Member) {
+/// Enters an entry into the roll of its namespace; whether that should be tidied, if there are so many entries.
+fn enter(database: i32, namespace: &str, member: Member, entries: u64) -> bool {
     BUDGETS.with(|budgets| {
         let mut rolls = budgets.rolls.borrow_mut();
         let rolls = rolls.entry(database).or_default();
-        match rolls.get_mut(namespace) {
-            Some(roll) => roll.enter(member),
-            None => rolls.entry(namespace.into()).or_insert_with(|| Roll::new(random_u64())).enter(member),
+        if let Some(roll) = rolls.get_mut(namespace) {
+            roll.enter(member);
+            return roll.is_untidy(entries);
         }
-    });
+        rolls.entry(namespace.into()).or_insert_with(|| Roll::new(random_u64())).enter(member);
+        false
+    })
 }
 
 /// Runs `body` with the roll of a namespace, which nobody else finds meanwhile: the server may be called.

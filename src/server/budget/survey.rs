@@ -115,7 +115,7 @@ fn take(context: Context<'_>, database: i32, name: BorrowedString<'_>, met: &Met
     if budget.is_some_and(|budget| budget.is_limited()) {
         let member =
             Member { origin: Arc::clone(&met.origin), fingerprint: address.fingerprint, claim: met.claim };
-        enter(database, met.origin.namespace(), member);
+        enter(database, met.origin.namespace(), member, u64::MAX);
     }
     let Some(ends_at) = met.ends_at.filter(|_| met.has_weight) else { return };
     let is_kept = budget.is_some_and(|budget| budget.removals.is_some());
