@@ -31,7 +31,7 @@ pub enum Look {
     Missing,
     /// It is dead or over already: it goes, whatever the others are.
     Dead,
-    /// It goes for nothing: it was only just stored.
+    /// It goes for nothing: it was only just stored. One entry is, no more.
     Spared,
     Living(Claim),
 }
@@ -187,7 +187,7 @@ impl Roll {
             member.map(|member| (rank(&member.claim), spot))
         };
         let mut candidates: Vec<(Rank, Spot)> = drawn.into_iter().filter_map(known).collect();
-        let mut gone = Vec::new();
+        let (mut gone, mut is_spared_met) = (Vec::new(), false);
         while let Some((index, &(_, spot))) = candidates.iter().enumerate().max_by_key(|(_, (rank, _))| *rank)
         {
             let Some(member) = self.lists.get_mut(spot.list).and_then(|list| list.get_mut(spot.at)) else {
@@ -206,7 +206,13 @@ impl Roll {
                     gone.push(spot);
                     candidates.swap_remove(index);
                 }
-                Look::Spared => drop(candidates.swap_remove(index)),
+                Look::Spared => {
+                    candidates.swap_remove(index);
+                    // It is one entry: where it was met already it is there twice, and would crowd out the others.
+                    if std::mem::replace(&mut is_spared_met, true) {
+                        gone.push(spot);
+                    }
+                }
             }
         }
         (None, gone)
@@ -378,17 +384,37 @@ mod tests {
     }
 
     #[test]
-    fn the_dead_go_first_and_the_new_are_spared() {
-        let entries: Entries = (0..10).map(|n| (n, claim(n, 0))).collect();
+    fn the_dead_go_first_and_the_new_one_is_spared() {
+        let entries: Entries = (0..10).map(|n| (n, claim(100 - n, 0))).collect();
         let mut roll = roll_of(&entries);
         let mut look = |member: &Member| match number(member) {
-            n if n < 9 => Look::Spared,
-            _ => Look::Dead,
+            9 => Look::Spared,
+            8 => Look::Dead,
+            _ => Look::Living(member.claim),
         };
-        let chosen = roll.choose(&wanted(Measure::Bytes, 16), &mut look).expect("the dead one");
-        assert_eq!(number(&chosen), 9);
-        assert!(roll.choose(&wanted(Measure::Bytes, 16), &mut look).is_none());
-        assert_eq!(roll.len(), 9);
+        let order: Vec<u64> = std::iter::from_fn(|| roll.choose(&wanted(Measure::Bytes, 16), &mut look))
+            .map(|one| number(&one))
+            .collect();
+        assert_eq!(order, [8, 7, 6, 5, 4, 3, 2, 1, 0]);
+        assert_eq!(roll.len(), 1);
+    }
+
+    #[test]
+    fn one_that_is_there_very_often_crowds_out_nobody() {
+        let entries: Entries = (0..20).map(|n| (n, claim(n, 0))).collect();
+        let mut roll = roll_of(&entries);
+        (0..5000).for_each(|_| {
+            roll.enter(Member { origin: origin(), fingerprint: fingerprint(7), claim: claim(7, 0) });
+        });
+        let mut gone = 0;
+        let mut look = |member: &Member| match number(member) {
+            7 => Look::Spared,
+            _ => Look::Living(member.claim),
+        };
+        while roll.choose(&wanted(Measure::Bytes, 16), &mut look).is_some() {
+            gone += 1;
+        }
+        assert_eq!((gone, roll.len()), (19, 1));
     }
 
     #[test]
