@@ -203,6 +203,7 @@ impl Namespace {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::Body;
     use super::super::instant::Instant;
     use super::super::name::{NamespaceName, OperationName};
     use super::super::policy::glob::Pattern;
@@ -232,7 +233,7 @@ mod tests {
             tags,
             negative: false,
             failure: None,
-            result: b"",
+            body: Body::raw(b""),
         }
     }
 

@@ -343,6 +343,7 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::body::Body;
     use crate::core::entry::Tags;
     use crate::core::instant::Instant;
     use crate::core::name::{NamespaceName, OperationName};
@@ -366,7 +367,7 @@ mod tests {
             tags: Tags::from_list(&[b"t"], &mut block),
             negative: false,
             failure: None,
-            result: b"r",
+            body: Body::raw(b"r"),
         };
         let mut record = Vec::new();
         entry.encode(&mut record);

@@ -29,10 +29,14 @@ pub static ENTRY_TYPE: ValueType = ValueType::unregistered();
 /// What `TYPE` shows.
 const NAME: &std::ffi::CStr = c"cache-ent";
 
+/// The hits of an entry whose result was found damaged: it is never served again.
+const CORRUPT: u32 = u32::MAX;
+
 /// The head of the one allocation; the record follows it.
 #[repr(C)]
 struct Block {
     origin: Arc<Origin>,
+    /// How often it was served, or [`CORRUPT`].
     hits: Cell<u32>,
     length: u32,
     record: [u8; 0],
@@ -74,6 +78,15 @@ impl StoredEntry {
             ptr::copy_nonoverlapping(record.as_ptr(), tail.as_ptr(), record.len());
             Some(StoredEntry(block).weighed())
         }
+    }
+
+    /// The same for a record that comes from outside: an entry whose result is damaged is kept, and is not served.
+    pub fn checked(origin: Arc<Origin>, record: &[u8]) -> Option<Self> {
+        let stored = Self::new(origin, record)?;
+        if Entry::decode(record).is_none_or(|entry| !entry.body.is_sound()) {
+            stored.mark_corrupt();
+        }
+        Some(stored)
     }
 
     /// Encodes an entry right where it will be stored; none where it is longer than any can be.
@@ -123,13 +136,22 @@ impl StoredEntry {
     /// What commands judge. None where the record is unsound, which [`new`](Self::new)'s callers have ruled out.
     pub fn stored(&self) -> Option<Stored<'_>> {
         let Block { origin, hits, .. } = self.block();
-        Some(Stored { origin, entry: Entry::decode(self.record())?, hits: u64::from(hits.get()) })
+        let corrupt = hits.get() == CORRUPT;
+        let hits = if corrupt { 0 } else { u64::from(hits.get()) };
+        Some(Stored { origin, entry: Entry::decode(self.record())?, hits, corrupt })
     }
 
     /// GET served it once more.
     pub fn count_hit(&self) {
         let hits = &self.block().hits;
-        hits.set(hits.get().saturating_add(1));
+        if hits.get() < CORRUPT - 1 {
+            hits.set(hits.get() + 1);
+        }
+    }
+
+    /// Its result was found damaged.
+    pub fn mark_corrupt(&self) {
+        self.block().hits.set(CORRUPT);
     }
 
     fn bytes_taken(&self) -> usize {
@@ -146,7 +168,7 @@ impl StoredEntry {
         let entry = Entry::decode(self.record());
         Load {
             entries: 1,
-            bytes: entry.map_or(0, |entry| entry.result.len() as u64),
+            bytes: entry.map_or(0, |entry| entry.body.length() as u64),
             stored_bytes: self.bytes_taken() as u64,
             weight: entry.and_then(|entry| entry.weight).unwrap_or(0),
         }
@@ -237,7 +259,7 @@ fn load(io: Io, encoding_version: c_int) -> Option<StoredEntry> {
     let origin = Origin::decode(io.load()?.bytes())?;
     let record = io.load()?;
     Entry::decode_untrusted(record.bytes())?;
-    StoredEntry::new(runtime::with(|runtime| runtime.share(&origin)), record.bytes())
+    StoredEntry::checked(runtime::with(|runtime| runtime.share(&origin)), record.bytes())
 }
 
 /// Writes the entry as it is, under whatever key it is met; the server writes the expiry of the key itself.
@@ -308,7 +330,7 @@ unsafe extern "C" fn copy(
     guarded(ptr::null_mut(), || {
         // SAFETY: the server passes a live value.
         unsafe { entry(&value) }
-            .and_then(|entry| StoredEntry::new(Arc::clone(&entry.block().origin), entry.record()))
+            .and_then(|entry| StoredEntry::checked(Arc::clone(&entry.block().origin), entry.record()))
             .map_or(ptr::null_mut(), |copy| copy.into_value().as_ptr())
     })
 }

@@ -12,6 +12,7 @@ mod expiry;
 mod hostile_arguments;
 mod hostile_dumps;
 mod info;
+mod integrity;
 mod introspection;
 mod invalidate;
 mod invalidate_fold;

@@ -75,7 +75,7 @@ pub fn reply<'a>(
         ("age_ms", Reply::or_nil(entry, |entry| number(now.since(entry.created)))),
         ("fresh_for_ms", until(entry.and_then(|entry| entry.fresh_until()))),
         ("expires_in_ms", until(entry.and_then(|entry| entry.ends_at()))),
-        ("bytes", Reply::or_nil(entry, |entry| number(entry.result.len() as u64))),
+        ("bytes", Reply::or_nil(entry, |entry| number(entry.body.length() as u64))),
         ("stored_bytes", Reply::or_nil(entry, |entry| number(entry.encoded_len() as u64))),
         ("encoding", Reply::or_nil(entry, |_| Reply::bulk(b"raw"))),
         ("tags", Reply::or_nil(entry, |entry| Reply::Array(entry.tags.iter().map(Reply::bulk).collect()))),

@@ -5,7 +5,6 @@ use super::super::plans::told_of_job;
 use super::super::runtime;
 use super::fetch::{Fetching, Prepared};
 use super::{Call, Handler};
-use crate::core::entry::Entry;
 use crate::core::fetch::{Ask, signed};
 use crate::core::refusal::Refusal;
 use crate::core::stats::{Lookup, Served};
@@ -61,8 +60,7 @@ enum Answer<'f, 'p> {
 impl<'f, 'p> Answer<'f, 'p> {
     fn of(fetch: Fetching<'f, 'p>) -> Result<Self, Refusal> {
         if let Some(stored) = fetch.plain_hit() {
-            let Entry { result, version, .. } = stored.entry;
-            let served = Served::of(&stored);
+            let (result, version, served) = (stored.result, stored.entry.version, Served::of(&stored));
             return Ok(Answer::Hit { found: fetch.found, result, version, served });
         }
         let prepared = fetch.prepare()?;

@@ -196,7 +196,7 @@ impl Place<'_> {
         self.check_place(placed.origin.namespace().as_bytes(), &placed.key)?;
         let name = OwnedString::new(&placed.key);
         let mut key = EntryKey::open(self.context, name.borrow(), Mode::Write)?;
-        key.put(placed);
+        key.put(placed, self.era.is_some());
         if expiry == Expiry::Now
             && let Some(ends_at) = placed.entry().and_then(|entry| entry.ends_at())
         {

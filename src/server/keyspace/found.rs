@@ -1,6 +1,7 @@
 //! What a command meets: a namespace and an entry, looked up for reading.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::super::api::context::{Context, random_u64};
@@ -18,7 +19,7 @@ use crate::core::origin::{Incarnation, Origin};
 use crate::core::refusal::Refusal;
 use crate::core::set::Decision;
 use crate::core::stamp::Stamp;
-use crate::core::state::{Address, State, Stored, Why};
+use crate::core::state::{Address, OpenState, State, Stored, Why};
 use crate::core::stats::{Lookup, Reason, Row};
 use crate::core::token::Token;
 use crate::protocol::apply::{Cause, Effect, Placed};
@@ -33,6 +34,8 @@ pub struct Found<'a> {
     namespace: Shared<'a>,
     entry: FoundEntry<'a>,
     now: Instant,
+    /// Its result, where that is stored compressed and was opened; none where that failed.
+    opened: OnceCell<Option<Vec<u8>>>,
 }
 
 /// A namespace, looked up once for one or many of its entries.
@@ -132,7 +135,7 @@ impl<'a> Found<'a> {
     ) -> Result<Self, Refusal> {
         let entry = FoundEntry::look(context, key)?;
         let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
-        Ok(Found { address, policy, bypassed, namespace, entry, now })
+        Ok(Found { address, policy, bypassed, namespace, entry, now, opened: OnceCell::new() })
     }
 
     /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
@@ -149,6 +152,28 @@ impl<'a> Found<'a> {
     /// What is there for those who look for a result: nothing where the cache is bypassed.
     pub fn visible(&self) -> State<'_> {
         if self.bypassed { State::Absent(Why::Disabled) } else { self.state() }
+    }
+
+    /// The same with its result, for those who read that.
+    #[inline]
+    pub fn open(&self) -> OpenState<'_> {
+        self.visible().open(|stored| self.result(stored))
+    }
+
+    /// What is there, whatever the policy says of it, with its result.
+    #[inline]
+    fn result(&self, stored: &Stored<'a>) -> Option<&[u8]> {
+        match stored.entry.body.as_raw() {
+            Some(result) => Some(result),
+            None => self.opened.get_or_init(|| self.decompress(stored)).as_deref(),
+        }
+    }
+
+    /// None where it is damaged, which is remembered.
+    #[cold]
+    fn decompress(&self, _stored: &Stored<'_>) -> Option<Vec<u8>> {
+        self.entry.get()?.mark_corrupt();
+        None
     }
 
     /// A lookup of it was answered.

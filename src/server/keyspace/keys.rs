@@ -169,9 +169,11 @@ impl<'a> EntryKey<'a> {
         self.0.value.as_ref().map(|value| unsafe { StoredEntry::from_value(value) })
     }
 
-    pub fn put(&mut self, placed: &Placed<'_>) {
+    /// Puts an entry there; `is_trusted` where its record was made here.
+    pub fn put(&mut self, placed: &Placed<'_>, is_trusted: bool) {
         let origin = runtime::with(|runtime| runtime.share(&placed.origin));
-        if let Some(entry) = StoredEntry::new(origin, &placed.record) {
+        let make = if is_trusted { StoredEntry::new } else { StoredEntry::checked };
+        if let Some(entry) = make(origin, &placed.record) {
             self.set(entry);
         }
     }

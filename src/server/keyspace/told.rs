@@ -58,11 +58,17 @@ fn place<'a>(database: i32, namespace: BorrowedString<'a>, key: &'a [u8]) -> Opt
 fn fetched(placed: &Placed<'_>) -> Fetched {
     let now = Context::time_of_day();
     match placed.entry() {
-        Some(entry) if entry.negative => Fetched::failed(entry.result, entry.version),
+        Some(entry) if entry.negative => Fetched::failed(entry.message(), entry.version),
         Some(entry) => match entry.failure.filter(|failure| now < failure.until) {
             Some(failure) => Fetched::failed(failure.message, entry.version),
-            None => Fetched::value_of(Status::Hit, &entry),
+            None => match entry.body.as_raw() {
+                Some(result) => Fetched::value_of(Status::Hit, &entry, result),
+                None => Fetched::failed(GONE, 0),
+            },
         },
-        None => Fetched::failed(b"the result is gone", 0),
+        None => Fetched::failed(GONE, 0),
     }
 }
+
+/// What those are told who waited for what cannot be read. It does not happen.
+const GONE: &[u8] = b"the result is gone";
