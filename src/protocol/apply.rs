@@ -42,7 +42,7 @@ pub const COMMAND: Command = Command {
             kind: Kind::Text,
             token: None,
             optional: false,
-            summary: "SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or NAMESPACE",
+            summary: "SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY, COMPRESS or NAMESPACE",
         },
         Argument {
             name: "part",
@@ -129,6 +129,8 @@ pub enum Effect<'a> {
     Many(Vec<Effect<'a>>),
     /// A stored entry as it is, whatever its namespace says: a rewritten file lists keys in any order.
     Entry(Placed<'a>),
+    /// An entry in another stored form, where that very entry stands; its key keeps its expiry.
+    Compress(Placed<'a>),
     /// A stored namespace as it is.
     Namespace(Namespace),
 }
@@ -143,6 +145,7 @@ impl<'a> Effect<'a> {
         match self {
             Effect::Set(cause, entry) => placed(cause.word(), entry),
             Effect::Entry(entry) => placed("ENTRY", entry),
+            Effect::Compress(entry) => placed("COMPRESS", entry),
             Effect::Namespace(namespace) => vec![b"NAMESPACE"[..].into(), namespace.encode().into()],
             Effect::Invalidate { key, incarnation, version, mark, left } => {
                 let mut words: Vec<Cow<'_, [u8]>> = vec![b"INVALIDATE"[..].into(), Cow::Borrowed(key)];
@@ -218,6 +221,7 @@ impl<'a> Effect<'a> {
                 Ok(Effect::Scope { incarnation, version, scope: parse_scope(name, names)? })
             }
             (b"ENTRY", &[key, origin, record]) => Ok(Effect::Entry(placed(key, origin, record)?)),
+            (b"COMPRESS", &[key, origin, record]) => Ok(Effect::Compress(placed(key, origin, record)?)),
             (b"NAMESPACE", &[state]) => Namespace::decode(state).map(Effect::Namespace).ok_or_else(|| {
                 Refusal::syntax("the effect NAMESPACE has a part that is no stored namespace")
             }),
@@ -228,8 +232,8 @@ impl<'a> Effect<'a> {
                 invalidate(key, [incarnation, version, mark], Some(placed(key, origin, record)?))
             }
             _ => Err(Refusal::syntax(format!(
-                "unknown effect {} with {} parts: SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or \
-                 NAMESPACE is accepted",
+                "unknown effect {} with {} parts: SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY, \
+                 COMPRESS or NAMESPACE is accepted",
                 quoted(name),
                 parts.len()
             ))),
@@ -381,6 +385,7 @@ mod tests {
         vec![
             Effect::Set(Cause::Fill, some_placed()),
             Effect::Entry(some_placed()),
+            Effect::Compress(some_placed()),
             Effect::Namespace(Namespace::starting_at(incarnation, 7)),
             Effect::Invalidate { key: key.clone(), incarnation, version, mark, left: None },
             Effect::Invalidate { key, incarnation, version, mark, left: Some(some_placed()) },

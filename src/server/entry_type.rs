@@ -149,6 +149,18 @@ impl StoredEntry {
         }
     }
 
+    /// Whether it is the entry of that record, with its result as it was given.
+    pub fn is_raw_form_of(&self, placed: &Placed<'_>) -> bool {
+        let (Some(stored), Some(entry)) = (self.stored(), placed.entry()) else { return false };
+        let Stored { origin, entry: Entry { mark, version, body, .. }, .. } = stored;
+        *origin == *placed.origin && (mark, version) == (entry.mark, entry.version) && body.as_raw().is_some()
+    }
+
+    /// It takes the place of another form of itself.
+    pub fn take_over(&self, other: &StoredEntry) {
+        self.block().hits.set(other.block().hits.get());
+    }
+
     /// Its result was found damaged.
     pub fn mark_corrupt(&self) {
         self.block().hits.set(CORRUPT);
@@ -179,6 +191,15 @@ impl StoredEntry {
         let value = self.0.cast();
         std::mem::forget(self);
         value
+    }
+
+    /// Takes it back.
+    ///
+    /// # Safety
+    ///
+    /// `value` must be what [`into_value`](Self::into_value) gave, and nobody else's any more.
+    pub unsafe fn reclaim(value: NonNull<c_void>) -> StoredEntry {
+        StoredEntry(value.cast())
     }
 
     /// # Safety
@@ -287,7 +308,7 @@ unsafe extern "C" fn aof_rewrite(
 unsafe extern "C" fn free(value: *mut c_void) {
     guarded((), || {
         // SAFETY: the server gives back what `into_value` gave it.
-        drop(NonNull::new(value).map(|value| StoredEntry(value.cast())));
+        drop(NonNull::new(value).map(|value| unsafe { StoredEntry::reclaim(value) }));
     });
 }
 

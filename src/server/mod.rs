@@ -23,6 +23,7 @@
 mod allocator;
 mod api;
 mod commands;
+mod compression;
 mod config;
 mod counting;
 mod entry_type;

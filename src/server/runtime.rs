@@ -11,6 +11,7 @@ use super::api::string::OwnedString;
 use super::plans::ResolvedPlan;
 use super::roster::Roster;
 use super::{counting, waiting};
+use crate::core::compression::Press;
 use crate::core::epochs::Scope;
 use crate::core::fingerprint::{Fingerprint, Fingerprinter};
 use crate::core::limits::Limits;
@@ -53,6 +54,7 @@ pub struct Runtime {
     /// Whether core evicts any key at random.
     pub eviction_at_random: Cell<bool>,
     pub roster: RefCell<Roster>,
+    pub press: RefCell<Press>,
 }
 
 /// What namespace, operation and params lead to, under the rules in force.

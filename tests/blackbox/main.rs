@@ -6,6 +6,7 @@ mod harness;
 
 mod access;
 mod apply;
+mod compression;
 mod configuration;
 mod examples;
 mod expiry;

@@ -35,10 +35,14 @@ impl Handler for Plan {
         });
         // Nothing is leased before nothing can be refused any more.
         let mut answers: Vec<Answer<'_, '_>> = Vec::with_capacity(plan.len());
+        let mut bytes = 0usize;
         for (index, fetch) in fetches.enumerate() {
-            answers.push(Answer::of(fetch).map_err(|refusal| told_of_job(index, refusal))?);
+            let answer = Answer::of(fetch).map_err(|refusal| told_of_job(index, refusal))?;
+            // Before the next is opened: it may be compressed, and is held until all are told.
+            bytes = bytes.saturating_add(answer.bytes());
+            call.limits.check_plan_reply(bytes)?;
+            answers.push(answer);
         }
-        call.limits.check_plan_reply(answers.iter().map(Answer::bytes).sum())?;
         call.context.reply_array(answers.len());
         answers.into_iter().for_each(|answer| answer.give(call));
         Ok(())

@@ -7,10 +7,12 @@ use std::rc::Rc;
 use super::super::api::context::{Context, random_u64};
 use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
+use super::super::compression::{self, Fresh};
 use super::super::counting;
 use super::super::entry_type::StoredEntry;
 use super::super::runtime::{self, Account, Resolved};
 use super::keys::{FoundEntry, FoundNamespace, NamespaceKey};
+use crate::core::compression::Frame;
 use crate::core::entry::Entry;
 use crate::core::fence::Ground;
 use crate::core::instant::Instant;
@@ -31,6 +33,7 @@ pub struct Found<'a> {
     pub policy: Rc<Account>,
     /// Whether the cache is switched off here, by its policy or altogether.
     pub bypassed: bool,
+    context: Context<'a>,
     namespace: Shared<'a>,
     entry: FoundEntry<'a>,
     now: Instant,
@@ -135,7 +138,7 @@ impl<'a> Found<'a> {
     ) -> Result<Self, Refusal> {
         let entry = FoundEntry::look(context, key)?;
         let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
-        Ok(Found { address, policy, bypassed, namespace, entry, now, opened: OnceCell::new() })
+        Ok(Found { address, policy, bypassed, context, namespace, entry, now, opened: OnceCell::new() })
     }
 
     /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
@@ -171,9 +174,12 @@ impl<'a> Found<'a> {
 
     /// None where it is damaged, which is remembered.
     #[cold]
-    fn decompress(&self, _stored: &Stored<'_>) -> Option<Vec<u8>> {
-        self.entry.get()?.mark_corrupt();
-        None
+    fn decompress(&self, stored: &Stored<'_>) -> Option<Vec<u8>> {
+        let result = compression::open(&stored.entry.body, self.namespace.0.get());
+        if result.is_none() {
+            self.entry.get()?.mark_corrupt();
+        }
+        result
     }
 
     /// A lookup of it was answered.
@@ -236,9 +242,20 @@ impl<'a> Found<'a> {
         next: Next,
     ) -> Result<Effect<'static>, Declined> {
         Ok(match self.admitted(decision, since)? {
-            Some(entry) => Effect::Set(cause, self.place(next.incarnation, entry)),
+            Some(entry) => {
+                let frame = self.compressed(entry, next.incarnation);
+                let body = frame.as_ref().map_or(entry.body, Frame::body);
+                Effect::Set(cause, self.place(next.incarnation, &Entry { body, ..*entry }))
+            }
             None => self.invalidation(next, None),
         })
+    }
+
+    /// The result of an entry that is about to be stored here, where it is to be compressed.
+    pub fn compressed(&self, entry: &Entry<'_>, incarnation: Incarnation) -> Option<Frame> {
+        self.policy.compress_from?;
+        let Found { address, policy, context, .. } = self;
+        Fresh { context: *context, address, policy, incarnation, entry }.compressed()
     }
 
     /// The entry that a write which was decided here stores, none where it removes what is here; or why it has no effect.

@@ -178,6 +178,22 @@ impl<'a> EntryKey<'a> {
         }
     }
 
+    /// Puts the same entry there in another stored form, where that very one stands and is not compressed yet.
+    pub fn recode(&mut self, placed: &Placed<'_>, is_trusted: bool) {
+        let Some(old) = self.get().filter(|old| old.is_raw_form_of(placed)) else { return };
+        let make = if is_trusted { StoredEntry::new } else { StoredEntry::checked };
+        let Some(entry) = make(old.share_origin(), &placed.record) else { return };
+        entry.take_over(old);
+        let value = entry.into_value();
+        // SAFETY: a value of that type, given away. What was there is given back, or the new one is not taken; either was
+        // given by `into_value`, and is ours again.
+        unsafe {
+            let replaced = self.0.key.replace_value(&ENTRY_TYPE, value);
+            drop(StoredEntry::reclaim(replaced.unwrap_or(value)));
+            self.0.value = replaced.map_or(self.0.value, |_| Some(value));
+        }
+    }
+
     /// Puts an entry there that ends at an instant, if at any.
     pub fn put_stored(&mut self, entry: StoredEntry, ends_at: Option<Instant>) {
         self.set(entry);
