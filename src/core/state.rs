@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use super::body::Compression;
 use super::entry::{Entry, Freshness, Mark};
 use super::fingerprint::Fingerprint;
 use super::instant::Instant;
@@ -162,7 +163,7 @@ impl<'a> State<'a> {
                 State::Negative(stored)
             }
             Freshness::Gone => State::Absent(Why::Expired),
-            _ if stored.corrupt => State::Absent(Why::Corrupt),
+            _ if stored.corrupt || lacks_dictionary(namespace, entry) => State::Absent(Why::Corrupt),
             _ if entry.negative => State::Negative(stored),
             Freshness::Fresh => State::Fresh(stored),
             Freshness::Stale => State::Stale(stored),
@@ -183,6 +184,12 @@ impl<'a> State<'a> {
         };
         judged.unwrap_or(Judged::Absent(Why::Corrupt))
     }
+}
+
+/// Whether a result cannot be opened, since its dictionary is gone: it was stored before that and restored since.
+fn lacks_dictionary(namespace: Option<&Namespace>, entry: &Entry<'_>) -> bool {
+    let Some(Compression { dictionary: number @ 1.., .. }) = entry.body.compression() else { return false };
+    namespace.is_none_or(|namespace| namespace.dictionaries().get(number).is_none())
 }
 
 impl<'a> OpenState<'a> {

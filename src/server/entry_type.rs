@@ -16,7 +16,7 @@ use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::waiting::with_followers;
-use super::{counting, runtime, waiting};
+use super::{compression, counting, runtime, waiting};
 use crate::core::codec::Sink;
 use crate::core::entry::Entry;
 use crate::core::origin::Origin;
@@ -173,7 +173,12 @@ impl StoredEntry {
     /// What it comes to, with others of its origin; until it is dropped.
     fn weighed(self) -> Self {
         self.origin().add(&self.load());
+        compression::USES.add(self.origin().incarnation(), self.entry().as_ref());
         self
+    }
+
+    fn entry(&self) -> Option<Entry<'_>> {
+        Entry::decode(self.record())
     }
 
     fn load(&self) -> Load {
@@ -214,6 +219,7 @@ impl StoredEntry {
 impl Drop for StoredEntry {
     fn drop(&mut self) {
         self.origin().subtract(&self.load());
+        compression::USES.subtract(self.origin().incarnation(), self.entry().as_ref());
         let layout = Self::layout(self.block().length);
         // SAFETY: made by `new` with this very layout, dropped once. It may happen on another thread: the
         // handle's count is atomic, and the table of origins keeps the last reference.

@@ -8,6 +8,7 @@ mod access;
 mod apply;
 mod compression;
 mod configuration;
+mod dictionaries;
 mod examples;
 mod expiry;
 mod hostile_arguments;

@@ -5,9 +5,12 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`dictionary`] | what results of one operation have in common, and a namespace's collection of that |
+//! | [`dictionary`], [`uses`] | what results of one operation have in common, and how many entries use it |
+//! | [`training`] | how that is found out |
 
 pub mod dictionary;
+pub mod training;
+pub mod uses;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -12,9 +12,17 @@ mod worker;
 
 pub use outcomes::on_tick;
 
-use super::api::context::Context;
+/// How many entries use which dictionary, in this process.
+pub static USES: Uses = Uses::new();
+
+use std::sync::Arc;
+
+use super::api::context::{Context, random_u64};
 use super::runtime;
-use crate::core::body::Body;
+use crate::core::body::{Body, Compression};
+use crate::core::compression::dictionary::Dictionary;
+use crate::core::compression::training::Subject;
+use crate::core::compression::uses::Uses;
 use crate::core::compression::{Frame, INLINE_BYTES, is_wanted};
 use crate::core::entry::Entry;
 use crate::core::namespace::Namespace;
@@ -29,6 +37,8 @@ pub struct Fresh<'e> {
     pub address: &'e Address<'e>,
     pub policy: &'e Policy,
     pub incarnation: Incarnation,
+    /// None where it is made with this write.
+    pub namespace: Option<&'e Namespace>,
     pub entry: &'e Entry<'e>,
 }
 
@@ -43,7 +53,29 @@ impl Fresh<'_> {
             worker::ask(|| self.asked(result));
             return None;
         }
-        runtime::with(|runtime| runtime.press.borrow_mut().compress(result, None))
+        let dictionary = self.dictionary();
+        self.sample(result, dictionary);
+        runtime::with(|runtime| runtime.press.borrow_mut().compress(result, dictionary))
+    }
+
+    /// Of another life of the namespace there is none.
+    fn dictionary(&self) -> Option<&Arc<Dictionary>> {
+        let namespace = self.namespace.filter(|namespace| namespace.incarnation() == self.incarnation)?;
+        namespace.dictionaries().newest(self.address.operation.as_str())
+    }
+
+    /// Shows it to the sampler, and has the thread learn from what that has gathered.
+    fn sample(&self, result: &[u8], present: Option<&Arc<Dictionary>>) {
+        let subject = Subject {
+            database: self.context.database(),
+            namespace: self.address.namespace.as_str(),
+            incarnation: self.incarnation,
+            operation: self.address.operation.as_str(),
+        };
+        let lesson = runtime::with(|runtime| runtime.sampler.borrow_mut().see(subject, result, random_u64));
+        if let Some(lesson) = lesson {
+            worker::ask(|| Job::Learn(lesson, present.cloned()));
+        }
     }
 
     fn asked(&self, result: &[u8]) -> Job {
@@ -60,9 +92,10 @@ impl Fresh<'_> {
 }
 
 /// The result of a body, of an entry in this namespace; none where it is damaged.
-pub fn open(body: &Body<'_>, _namespace: Option<&Namespace>) -> Option<Vec<u8>> {
-    match body.as_raw() {
-        Some(result) => Some(result.into()),
-        None => runtime::with(|runtime| runtime.press.borrow_mut().open(body, None)),
-    }
+pub fn open(body: &Body<'_>, namespace: Option<&Namespace>) -> Option<Vec<u8>> {
+    let Some(Compression { dictionary: number, .. }) = body.compression() else {
+        return body.as_raw().map(Vec::from);
+    };
+    let dictionary = namespace.and_then(|namespace| namespace.dictionaries().get(number));
+    runtime::with(|runtime| runtime.press.borrow_mut().open(body, dictionary))
 }

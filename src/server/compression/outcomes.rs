@@ -4,13 +4,19 @@ use libc::c_void;
 use redis_module::raw;
 
 use super::super::api::context::Context;
+use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::api::timer::Timer;
 use super::super::guard::guarded;
 use super::super::keyspace;
+use super::USES;
 use super::worker::{self, Asked, Done};
 use crate::core::compression::Frame;
+use crate::core::compression::dictionary::Dictionary;
+use crate::core::compression::training::OwnedSubject;
 use crate::core::name::{NamespaceName, OperationName};
+use crate::core::origin::Incarnation;
 use crate::core::state::Address;
+use crate::protocol::apply::Effect;
 
 /// The longest that a slice takes up outcomes, in microseconds.
 const SLICE_US: u128 = 500;
@@ -63,7 +69,8 @@ unsafe extern "C" fn on_timer(context: *mut raw::RedisModuleCtx, _data: *mut c_v
 fn take_up(context: Context<'_>, done: Done) {
     match done {
         Done::Compressed(asked, Some(frame)) => replace(context, &asked, &frame),
-        Done::Compressed(_, None) => {}
+        Done::Learnt(subject, Some(bytes)) => install(context, &subject, &bytes),
+        Done::Compressed(_, None) | Done::Learnt(_, None) => {}
     }
 }
 
@@ -78,4 +85,34 @@ fn replace(context: Context<'_>, asked: &Asked, frame: &Frame) {
         let address = Address { namespace, operation, fingerprint };
         keyspace::recode(context, &address, (incarnation, version), &frame.body());
     }
+}
+
+/// Gives a namespace a new dictionary, where it still is the one that this was learnt in, and has room for it.
+fn install(context: Context<'_>, subject: &OwnedSubject, bytes: &[u8]) {
+    let OwnedSubject { database, incarnation, .. } = *subject;
+    if !context.select(database) {
+        return;
+    }
+    let name = OwnedString::new(subject.namespace.as_bytes());
+    if let Some(effect) = installation(context, name.borrow(), incarnation, &subject.operation, bytes) {
+        // Nothing of it can be refused: that was looked at right now.
+        let _ = keyspace::mutate(context, name.borrow(), &effect);
+    }
+}
+
+fn installation(
+    context: Context<'_>,
+    name: BorrowedString<'_>,
+    incarnation: Incarnation,
+    operation: &str,
+    bytes: &[u8],
+) -> Option<Effect<'static>> {
+    let found = keyspace::Shared::open(context, name).ok()?;
+    let namespace = found.get().filter(|namespace| namespace.incarnation() == incarnation)?;
+    let dictionaries = namespace.dictionaries();
+    let name = OperationName::parse(operation.as_bytes()).ok()?;
+    let dictionary = Dictionary::new(dictionaries.next_number()?, name, bytes)?;
+    let dropped = dictionaries.superseded(operation, |number| USES.has(incarnation, number));
+    let is_admitted = dictionaries.admits(&dictionary, &dropped);
+    is_admitted.then(|| Effect::Dictionary { incarnation, dictionary: dictionary.into(), dropped })
 }

@@ -2,8 +2,10 @@
 //! calls nothing of the server but its allocator.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::core::compression::dictionary::Dictionary;
+use crate::core::compression::training::{Lesson, OwnedSubject};
 use crate::core::compression::{Frame, Press};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::origin::Incarnation;
@@ -15,6 +17,8 @@ const MAX_BYTES: usize = 16 << 20;
 /// What the thread is asked to do.
 pub enum Job {
     Compress(Asked),
+    /// To make a dictionary that is better than the present one.
+    Learn(Lesson, Option<Arc<Dictionary>>),
 }
 
 /// A result that is to be compressed, and the entry that it is of.
@@ -32,12 +36,15 @@ pub struct Asked {
 pub enum Done {
     /// None where it does not pay.
     Compressed(Asked, Option<Frame>),
+    /// None where no dictionary is better.
+    Learnt(OwnedSubject, Option<Vec<u8>>),
 }
 
 impl Job {
     fn bytes(&self) -> usize {
         match self {
             Job::Compress(asked) => asked.result.len(),
+            Job::Learn(lesson, _) => lesson.bytes(),
         }
     }
 
@@ -46,6 +53,10 @@ impl Job {
             Job::Compress(asked) => {
                 let frame = press.compress(&asked.result, None);
                 Done::Compressed(asked, frame)
+            }
+            Job::Learn(lesson, present) => {
+                let learnt = lesson.learn(present.as_ref(), press);
+                Done::Learnt(lesson.subject, learnt)
             }
         }
     }

@@ -214,6 +214,9 @@ impl Place<'_> {
                     runtime::with(|runtime| runtime.invalidate_origins(name, *incarnation, scope));
                 }
             }
+            (Effect::Dictionary { incarnation, dictionary, dropped }, Some(namespace)) => {
+                namespace.install(*incarnation, dictionary, dropped)?;
+            }
             (Effect::Many(_), _) | (_, None) => {}
         }
         Ok(())

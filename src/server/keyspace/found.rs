@@ -57,6 +57,10 @@ impl<'a> Shared<'a> {
         Ok(Shared(found))
     }
 
+    pub fn get(&self) -> Option<&Namespace> {
+        self.0.get()
+    }
+
     /// What the next mutation would get.
     pub fn next(self, context: Context<'_>) -> Result<Next, Refusal> {
         Next::after(self.0.get(), context)
@@ -255,7 +259,8 @@ impl<'a> Found<'a> {
     pub fn compressed(&self, entry: &Entry<'_>, incarnation: Incarnation) -> Option<Frame> {
         self.policy.compress_from?;
         let Found { address, policy, context, .. } = self;
-        Fresh { context: *context, address, policy, incarnation, entry }.compressed()
+        let namespace = self.namespace.0.get();
+        Fresh { context: *context, address, policy, incarnation, namespace, entry }.compressed()
     }
 
     /// The entry that a write which was decided here stores, none where it removes what is here; or why it has no effect.

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use libc::c_void;
 
@@ -12,6 +13,7 @@ use super::super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::super::runtime;
 use super::found::Next;
+use crate::core::compression::dictionary::Dictionary;
 use crate::core::entry::Mark;
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
@@ -146,6 +148,27 @@ impl<'a> NamespaceKey<'a> {
                 namespace.invalidated(*mark, version, era);
             }
         });
+    }
+
+    /// Gives the namespace a dictionary; nothing happens where there is none, or it is of another life.
+    pub fn install(
+        &mut self,
+        incarnation: Incarnation,
+        dictionary: &Arc<Dictionary>,
+        dropped: &[u32],
+    ) -> Result<(), Refusal> {
+        let Some(namespace) = self.get().filter(|namespace| namespace.incarnation() == incarnation) else {
+            return Ok(());
+        };
+        if !namespace.dictionaries().admits(dictionary, dropped) {
+            let number = dictionary.number();
+            return Err(Refusal::syntax(format!(
+                "dictionary {number} is not after those of its namespace, or is one too many"
+            )));
+        }
+        let clock = namespace.clock();
+        self.change(incarnation, clock, |namespace| namespace.install(Arc::clone(dictionary), dropped));
+        Ok(())
     }
 
     pub fn replace(&mut self, namespace: Namespace) {

@@ -44,7 +44,7 @@ pub fn of(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effect<'
             sweep::ask(database);
         }
         Effect::Many(effects) => effects.iter().for_each(|effect| of(context, namespace, effect)),
-        Effect::Compress(_) => {}
+        Effect::Compress(_) | Effect::Dictionary { .. } => {}
         Effect::Entry(placed) => waiting::changed_key(database, &placed.key),
         // Where it took another's place, that has told already.
         Effect::Namespace(_) => waiting::changed_namespace(database, namespace.bytes()),
