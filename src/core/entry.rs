@@ -10,9 +10,14 @@
 //! [ttl_ms] [grace_ms] [took_ms] [weight]
 //! [tags]         byte length of the block, then each tag with its length
 //! [failure]      until_ms, remembered_until_ms, then the message with its length
+//! [compression]  number of the dictionary (0 is none), length of the result as it was given
+//! checksum       4 bytes: CRC-32 of what follows
 //! result         all that remains; of a negative entry the message of its failure
 //! ```
+//!
+//! The highest bit of the flags says that a second byte of flags follows the first.
 
+use super::body::Body;
 use super::codec::{Count, Reader, Sink};
 use super::fingerprint::Fingerprint;
 use super::instant::Instant;
@@ -25,7 +30,10 @@ const HAS_WEIGHT: u8 = 1 << 3;
 const HAS_TAGS: u8 = 1 << 4;
 const IS_NEGATIVE: u8 = 1 << 5;
 const HAS_FAILURE: u8 = 1 << 6;
-const KNOWN_FLAGS: u8 = HAS_TTL | HAS_GRACE | HAS_TOOK | HAS_WEIGHT | HAS_TAGS | IS_NEGATIVE | HAS_FAILURE;
+const HAS_MORE_FLAGS: u8 = 1 << 7;
+
+/// Of the second byte of flags; no other is known.
+const IS_COMPRESSED: u8 = 1 << 0;
 
 const MAX_DURATION_MS: u64 = maxima::TTL_SECONDS * 1000;
 
@@ -60,7 +68,8 @@ pub struct Entry<'a> {
     pub negative: bool,
     /// The last refresh failed.
     pub failure: Option<Failure<'a>>,
-    pub result: &'a [u8],
+    /// Its result as it is stored.
+    pub body: Body<'a>,
 }
 
 /// A refresh that failed, kept beside the value that it should have replaced.
@@ -101,7 +110,8 @@ impl<'a> Entry<'a> {
     pub fn message(&self) -> &'a [u8] {
         match self.failure {
             Some(failure) if !self.negative => failure.message,
-            _ => self.result,
+            // That of a negative entry is never compressed.
+            _ => self.body.as_raw().unwrap_or_default(),
         }
     }
 
@@ -127,13 +137,18 @@ impl<'a> Entry<'a> {
     pub fn encode(&self, sink: &mut impl Sink) {
         let flag = |present: bool, flag: u8| if present { flag } else { 0 };
         let grace_ms = (self.grace_ms > 0).then_some(self.grace_ms);
+        let is_compressed = self.body.compression().is_some();
         sink.put(&[flag(self.ttl_ms.is_some(), HAS_TTL)
             | flag(grace_ms.is_some(), HAS_GRACE)
             | flag(self.took_ms.is_some(), HAS_TOOK)
             | flag(self.weight.is_some(), HAS_WEIGHT)
             | flag(!self.tags.is_empty(), HAS_TAGS)
             | flag(self.negative, IS_NEGATIVE)
-            | flag(self.failure.is_some(), HAS_FAILURE)]);
+            | flag(self.failure.is_some(), HAS_FAILURE)
+            | flag(is_compressed, HAS_MORE_FLAGS)]);
+        if is_compressed {
+            sink.put(&[IS_COMPRESSED]);
+        }
         sink.put(&self.mark.0.to_le_bytes());
         sink.put_varint(self.version);
         sink.put_varint(self.created.unix_ms());
@@ -148,7 +163,7 @@ impl<'a> Entry<'a> {
             sink.put_varint(remembered_until.unix_ms());
             sink.put_string(message);
         }
-        sink.put(self.result);
+        self.body.encode(sink);
     }
 
     /// How many bytes [`encode`](Self::encode) writes.
@@ -162,7 +177,11 @@ impl<'a> Entry<'a> {
     /// [`Entry::decode_untrusted`]); `None` where it is no record.
     pub fn decode(record: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(record);
-        let flags = reader.byte().filter(|flags| flags & !KNOWN_FLAGS == 0)?;
+        let flags = reader.byte()?;
+        let is_compressed = flags & HAS_MORE_FLAGS != 0;
+        if is_compressed {
+            reader.byte().filter(|more| *more == IS_COMPRESSED)?;
+        }
         let mark = Mark(reader.u64_le()?);
         let version = reader.varint_up_to(MAX_INTEGER)?;
         let created = Instant::from_unix_ms(reader.varint_up_to(MAX_INTEGER)?);
@@ -179,6 +198,9 @@ impl<'a> Entry<'a> {
             _ => Tags(reader.string(usize::MAX)?),
         };
         let negative = flags & IS_NEGATIVE != 0;
+        if negative && is_compressed {
+            return None;
+        }
         let failure = match flags & HAS_FAILURE {
             0 => None,
             _ => Some(Failure {
@@ -187,7 +209,7 @@ impl<'a> Entry<'a> {
                 message: reader.string(maxima::PROGRESS_BYTES)?,
             }),
         };
-        let result = reader.rest();
+        let body = Body::decode(reader, is_compressed)?;
         Some(Entry {
             mark,
             version,
@@ -199,15 +221,16 @@ impl<'a> Entry<'a> {
             tags,
             negative,
             failure,
-            result,
+            body,
         })
     }
 
     /// Reads a record that came from outside (a file, a RESTORE payload, the replication stream), every
-    /// part of it checked against the compiled-in maxima.
+    /// part of it checked against the compiled-in maxima. Whether the result is sound is asked of
+    /// [`Body::is_sound`]: a file with a damaged entry is loaded all the same.
     pub fn decode_untrusted(record: &'a [u8]) -> Option<Self> {
         Self::decode(record).filter(|entry| {
-            entry.result.len() <= maxima::RESULT_BYTES && (entry.tags.is_empty() || entry.tags.are_sound())
+            entry.body.is_within_maxima() && (entry.tags.is_empty() || entry.tags.are_sound())
         })
     }
 }
@@ -258,8 +281,10 @@ impl<'a> Tags<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::Compression;
     use super::*;
     use proptest::prelude::*;
+    use std::num::NonZeroU32;
 
     fn plain(result: &[u8]) -> Entry<'_> {
         Entry {
@@ -273,7 +298,7 @@ mod tests {
             tags: Tags::NONE,
             negative: false,
             failure: None,
-            result,
+            body: Body::raw(result),
         }
     }
 
@@ -292,8 +317,8 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_entry_costs_27_bytes_beside_its_result() {
-        assert_eq!(plain(b"").encoded_len(), 27);
+    fn a_plain_entry_costs_31_bytes_beside_its_result() {
+        assert_eq!(plain(b"").encoded_len(), 31);
     }
 
     #[test]
@@ -311,9 +336,21 @@ mod tests {
             record
         };
         assert_eq!(Entry::decode(b""), None);
-        let mut unknown_flag = record(&plain(b"x"));
-        unknown_flag[0] |= 0x80;
-        assert_eq!(Entry::decode(&unknown_flag), None);
+        let length = NonZeroU32::new(9).expect("not zero");
+        let body = Body::compressed(b"x", Compression { dictionary: 1, length });
+        let compressed = record(&Entry { body, ..plain(b"") });
+        assert!(Entry::decode(&compressed).is_some());
+        let changed = |at: usize, to: u8| {
+            let mut changed = compressed.clone();
+            changed[at] = to;
+            Entry::decode(&changed).is_some()
+        };
+        assert!(!changed(1, 0x03), "an unknown flag");
+        assert!(!changed(1, 0x00), "a second byte that says nothing");
+        let length_at = compressed.len() - 6;
+        assert!(!changed(length_at, 0), "no length");
+        let negative = Entry { body, negative: true, ..plain(b"") };
+        assert_eq!(Entry::decode(&record(&negative)), None, "a message is never compressed");
         for wrong in [
             Entry { version: MAX_INTEGER + 1, ..plain(b"") },
             Entry { created: Instant::from_unix_ms(u64::MAX), ..plain(b"") },
@@ -328,6 +365,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_changed_result_is_noticed_and_loaded() {
+        let mut record = Vec::new();
+        plain(b"result").encode(&mut record);
+        let is_sound = |record: &[u8]| Entry::decode_untrusted(record).expect("an entry").body.is_sound();
+        assert!(is_sound(&record));
+        for at in record.len() - 10..record.len() {
+            let mut damaged = record.clone();
+            damaged[at] ^= 0x10;
+            assert!(!is_sound(&damaged), "byte {at}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_record_comes_back(
@@ -339,18 +389,23 @@ mod tests {
             tags in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..9), 0..5),
             negative in any::<bool>(),
             failure in proptest::option::of((0..=MAX_INTEGER, any::<Vec<u8>>())),
-            result in any::<Vec<u8>>(),
+            (result, dictionary, length) in (any::<Vec<u8>>(), any::<u32>(), 0..=maxima::COMPRESSED_BYTES as u32),
         ) {
             let mut block = Vec::new();
             let list: Vec<&[u8]> = tags.iter().map(Vec::as_slice).collect();
             let created = Instant::from_unix_ms(created);
             let tags = Tags::from_list(&list, &mut block);
+            let compression = NonZeroU32::new(length).map(|length| Compression { dictionary, length });
+            let body = match compression {
+                Some(compression) if !negative => Body::compressed(&result, compression),
+                _ => Body::raw(&result),
+            };
             let entry = Entry {
                 mark: Mark(mark), version, created, ttl_ms, grace_ms, took_ms, weight, tags, negative,
                 failure: failure.as_ref().map(|(until, message)| Failure {
                     until: Instant::from_unix_ms(*until), remembered_until: Instant::from_unix_ms(until / 2), message,
                 }),
-                result: &result,
+                body,
             };
             let mut record = Vec::new();
             entry.encode(&mut record);

@@ -246,6 +246,7 @@ fn median(values: impl Iterator<Item = u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::Body;
     use super::super::entry::Mark;
     use super::super::instant::Instant;
     use super::*;
@@ -269,7 +270,7 @@ mod tests {
             tags: Tags::from_list(&list, &mut block),
             negative: false,
             failure: None,
-            result: b"",
+            body: Body::raw(b""),
         };
         let spared = epochs.spare(operation, &entry);
         // A write that began at the entry's version is overtaken by just what kills the entry.

@@ -1,5 +1,6 @@
 //! FAIL: what is remembered of a computation that failed.
 
+use super::body::Body;
 use super::entry::{Entry, Failure, Mark, Tags};
 use super::lifetime::Terms;
 use super::refusal::Refusal;
@@ -46,7 +47,7 @@ pub fn decide<'a>(
         tags: Tags::from_list(&tags, tag_block),
         negative: true,
         failure: None,
-        result: message,
+        body: Body::raw(message),
     }))
 }
 
@@ -87,7 +88,7 @@ mod tests {
         let tags = templates::parse("v:{params/id} {result/x} all").expect("templates").into();
         let policy = Policy { negative_ms: 50, tags, ..Policy::default() };
         let entry = decided(&State::Absent(Why::Unknown), None, &policy).expect("an entry");
-        assert!(entry.negative && entry.result == b"no" && entry.version == 9);
+        assert!(entry.negative && entry.message() == b"no" && entry.version == 9);
         assert_eq!(entry.tags.iter().collect::<Vec<_>>(), [&b"v:7"[..], b"all"]);
     }
 
@@ -104,14 +105,19 @@ mod tests {
             tags: Tags::NONE,
             negative: false,
             failure: None,
-            result: b"r",
+            body: Body::raw(b"r"),
         };
         let origin = Origin::new(
             NamespaceName::parse(b"n").expect("a namespace"),
             Incarnation(1),
             OperationName::parse(b"o").expect("an operation"),
         );
-        let state = State::Stale(Stored { origin: Box::leak(Box::new(origin)), entry: value, hits: 0 });
+        let state = State::Stale(Stored {
+            origin: Box::leak(Box::new(origin)),
+            entry: value,
+            hits: 0,
+            corrupt: false,
+        });
         let policy = Policy { retry_ms: 20, negative_ms: 5, ..Policy::default() };
         for (remember_ms, until, remembered) in [(None, 20, 5), (Some(30), 30, 30), (Some(0), 20, 0)] {
             let remembered_until = NOW.plus(remembered);

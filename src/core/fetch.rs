@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::entry::Entry;
 use super::instant::Instant;
 use super::policy::Policy;
-use super::state::{State, Stored};
+use super::state::{OpenState, Opened};
 use super::stats::Served;
 
 /// What a caller accepts.
@@ -21,9 +21,9 @@ pub struct Ask {
 #[derive(Debug, Clone, Copy)]
 pub enum Offer<'a> {
     /// Fresh. Where it is `due`, one caller is asked to refresh it before it ends.
-    Hit { stored: Stored<'a>, due: bool },
+    Hit { stored: Opened<'a>, due: bool },
     /// Stale. Where it is `due`, one caller is asked to refresh it.
-    Stale { stored: Stored<'a>, due: bool },
+    Stale { stored: Opened<'a>, due: bool },
     /// A remembered failure.
     Failed { message: &'a [u8], version: u64 },
     /// Somebody has to compute.
@@ -32,12 +32,12 @@ pub enum Offer<'a> {
 
 impl Ask {
     /// What an entry in this state offers.
-    pub fn offer<'a>(&self, state: &State<'a>, policy: &Policy, now: Instant) -> Offer<'a> {
+    pub fn offer<'a>(&self, state: &OpenState<'a>, policy: &Policy, now: Instant) -> Offer<'a> {
         match *state {
-            State::Fresh(stored) if self.takes(&stored) => {
+            OpenState::Fresh(stored) if self.takes(&stored) => {
                 Offer::Hit { stored, due: is_refresh_due(&stored.entry, policy.refresh_percent, now) }
             }
-            State::Stale(stored) if self.takes(&stored) => {
+            OpenState::Stale(stored) if self.takes(&stored) => {
                 let failure = stored.entry.failure.filter(|failure| now < failure.until);
                 match failure {
                     Some(failure) if self.nostale => {
@@ -47,14 +47,14 @@ impl Ask {
                     _ => Offer::Stale { stored, due: failure.is_none() },
                 }
             }
-            State::Negative(stored) if self.takes(&stored) => {
+            OpenState::Negative(stored) if self.takes(&stored) => {
                 Offer::Failed { message: stored.entry.message(), version: stored.entry.version }
             }
             _ => Offer::Nothing,
         }
     }
 
-    fn takes(&self, stored: &Stored<'_>) -> bool {
+    fn takes(&self, stored: &Opened<'_>) -> bool {
         self.reject != Some(stored.entry.version)
     }
 }
@@ -96,13 +96,13 @@ pub struct Fetched {
 
 impl Fetched {
     /// A value, stale or not.
-    pub fn value(status: Status, stored: &Stored<'_>) -> Self {
-        Fetched::value_of(status, &stored.entry)
+    pub fn value(status: Status, stored: &Opened<'_>) -> Self {
+        Fetched::value_of(status, &stored.entry, stored.result)
     }
 
-    /// The same of an entry that is about to be stored.
-    pub fn value_of(status: Status, entry: &Entry<'_>) -> Self {
-        let Entry { result, version, took_ms, weight, .. } = *entry;
+    /// The same of an entry that is about to be stored, and its result.
+    pub fn value_of(status: Status, entry: &Entry<'_>, result: &[u8]) -> Self {
+        let Entry { version, took_ms, weight, .. } = *entry;
         let nothing = Fetched::nothing(status, signed(version));
         Fetched { value: Some(result.into()), took_ms, weight, ..nothing }
     }
@@ -143,10 +143,11 @@ pub fn signed(version: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::Body;
     use super::super::entry::{Failure, Mark, Tags};
     use super::super::name::{NamespaceName, OperationName};
     use super::super::origin::{Incarnation, Origin};
-    use super::super::state::Why;
+    use super::super::state::{State, Stored, Why};
     use super::*;
 
     const CREATED: Instant = Instant::from_unix_ms(1_790_000_000_000);
@@ -167,7 +168,7 @@ mod tests {
             tags: Tags::NONE,
             negative: false,
             failure: None,
-            result: b"r",
+            body: Body::raw(b"r"),
         }
     }
 
@@ -184,9 +185,9 @@ mod tests {
             Incarnation(1),
             OperationName::parse(b"o").expect("an operation"),
         );
-        let stored = Stored { origin: Box::leak(Box::new(origin)), entry, hits: 0 };
+        let stored = Stored { origin: Box::leak(Box::new(origin)), entry, hits: 0, corrupt: false };
         let policy = Policy { refresh_percent: percent, ..Policy::default() };
-        match ask.offer(&state(stored), &policy, CREATED.plus(ms)) {
+        match ask.offer(&state(stored).open(|stored| stored.entry.body.as_raw()), &policy, CREATED.plus(ms)) {
             Offer::Hit { due: false, .. } => "hit",
             Offer::Hit { due: true, .. } => "hit due",
             Offer::Stale { due: false, .. } => "stale",
@@ -202,7 +203,7 @@ mod tests {
         let failure =
             Some(Failure { until: CREATED.plus(1500), remembered_until: CREATED.plus(10), message: b"no" });
         let (fine, failed) = (entry(), Entry { failure, ..entry() });
-        let negative = Entry { negative: true, result: b"no", ..entry() };
+        let negative = Entry { negative: true, body: Body::raw(b"no"), ..entry() };
         for (ask, state, entry, percent, ms, expected) in [
             (PLAIN, State::Fresh as fn(_) -> _, fine, 0, 999, "hit"),
             (NOSTALE, State::Fresh, fine, 0, 0, "hit"),

@@ -8,7 +8,7 @@ use super::fingerprint::Fingerprint;
 use super::instant::Instant;
 use super::lease::Ticket;
 use super::lease::flight::Progress;
-use super::state::State;
+use super::state::OpenState;
 
 /// What a client who follows an entry sees of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +23,15 @@ pub enum Sight<'a> {
 }
 
 /// What there is to see of an entry, and its version: that of the newest progress, else the entry's; 0 is nothing.
-pub fn sight<'a>(state: &State<'a>, progress: Option<Progress>) -> (Sight<'a>, i64) {
+pub fn sight<'a>(state: &OpenState<'a>, progress: Option<Progress>) -> (Sight<'a>, i64) {
     if let Some(Progress { version, text }) = progress {
         return (Sight::Busy(text), version);
     }
     let sight = match state {
-        State::Fresh(stored) => Sight::Hit(stored.entry.result),
-        State::Stale(stored) => Sight::Stale(stored.entry.result),
-        State::Negative(stored) => Sight::Failed(stored.entry.message()),
-        State::Absent(_) => Sight::Gone,
+        OpenState::Fresh(stored) => Sight::Hit(stored.result),
+        OpenState::Stale(stored) => Sight::Stale(stored.result),
+        OpenState::Negative(stored) => Sight::Failed(stored.result),
+        OpenState::Absent(_) => Sight::Gone,
     };
     (sight, signed(state.version()))
 }

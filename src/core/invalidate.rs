@@ -49,6 +49,7 @@ fn softened<'a>(entry: &Entry<'a>, version: u64, now: Instant) -> Option<Entry<'
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::Body;
     use super::super::entry::{Mark, Tags};
     use super::super::name::{NamespaceName, OperationName};
     use super::super::origin::{Incarnation, Origin};
@@ -70,7 +71,7 @@ mod tests {
             tags: Tags::NONE,
             negative: false,
             failure: None,
-            result: b"r",
+            body: Body::raw(b"r"),
         }
     }
 
@@ -85,7 +86,7 @@ mod tests {
             Incarnation(1),
             OperationName::parse(b"o").expect("an operation"),
         )));
-        let stored = Stored { origin, entry, hits: 0 };
+        let stored = Stored { origin, entry, hits: 0, corrupt: false };
         let state = match entry.freshness(now) {
             Freshness::Fresh => State::Fresh(stored),
             Freshness::Stale => State::Stale(stored),

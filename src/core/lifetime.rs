@@ -137,6 +137,7 @@ fn within(left_ms: u64, ttl_ms: Option<u64>, grace_ms: u64) -> Life {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::Body;
     use super::super::entry::{Mark, Tags};
     use super::super::fingerprint::{Fingerprinter, HashKind};
     use super::super::policy::field::Field;
@@ -231,7 +232,7 @@ mod tests {
             tags: Tags::NONE,
             negative: false,
             failure: None,
-            result: b"",
+            body: Body::raw(b""),
         };
         let rules = policy(&[(Field::Jitter, "100"), (Field::TtlFrom, "/s done=1m")]);
         let fingerprint = Fingerprint::from_bytes([0xff; 32]);

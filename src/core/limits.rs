@@ -15,6 +15,13 @@ pub mod maxima {
     pub const PARAMS_BYTES: usize = 64 << 20;
     /// Bytes of one result; also core's own bound on a string.
     pub const RESULT_BYTES: usize = 512 << 20;
+    /// Bytes of a result that is stored compressed: to open a larger one would hold the server for over a millisecond.
+    pub const COMPRESSED_BYTES: usize = 1 << 20;
+    /// Bytes of a dictionary.
+    pub const DICTIONARY_BYTES: usize = 64 << 10;
+    /// Dictionaries of one operation, and of a namespace.
+    pub const OPERATION_DICTIONARIES: usize = 4;
+    pub const NAMESPACE_DICTIONARIES: usize = 256;
     /// Tags of one entry.
     pub const TAGS: usize = 1024;
     /// Bytes of one tag.

@@ -7,7 +7,8 @@
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
 //! | [`memo`], [`json`] | spellings that need not be read again, and reading what has a known shape |
 //! | [`name`], [`state`], [`stamp`] | names, keys, what is found at them, and since when |
-//! | [`entry`], [`origin`], [`namespace`], [`epochs`], [`recent`], [`codec`] | what is stored, and as which bytes |
+//! | [`entry`], [`body`], [`origin`], [`namespace`], [`epochs`], [`recent`], [`codec`] | what is stored, and as which bytes |
+//! | [`mod@compression`] | how it is made smaller |
 //! | [`policy`], [`mod@pointer`] | what the rules say of it, and what they look at |
 //! | [`set`], [`merge`], [`invalidate`], [`lifetime`] | what the commands decide |
 //! | [`fetch`], [`fail`], [`lease`], [`token`], [`fence`] | who computes, who waits, and whose result counts |
@@ -17,9 +18,11 @@
 //! | [`stats`] | what all of it came to |
 //! | [`instant`], [`limits`], [`refusal`] | the words they share |
 
+pub mod body;
 pub mod budget;
 pub mod canonical;
 pub mod codec;
+pub mod compression;
 pub mod entry;
 pub mod epochs;
 pub mod fail;

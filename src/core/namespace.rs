@@ -3,7 +3,10 @@
 //! A namespace is a small value at a key of its own. It makes invalidation a number that moves: entries
 //! carry the clock of their write, and are dead where that is below a floor or an epoch kept here.
 
+use std::sync::Arc;
+
 use super::codec::{Reader, Sink};
+use super::compression::dictionary::{Dictionaries, Dictionary};
 use super::entry::{Entry, Mark, Tags};
 use super::epochs::{Epochs, Scope};
 use super::limits::MAX_INTEGER;
@@ -38,6 +41,8 @@ pub struct Namespace {
     last_invalidation: u64,
     /// How often this namespace was copied: no two copies are drawn from the same state.
     copies: u64,
+    /// What its results are compressed with.
+    dictionaries: Dictionaries,
     /// Not stored: the era of the last mutation, none where it was loaded or applied.
     era: Option<Era>,
 }
@@ -65,6 +70,7 @@ impl Namespace {
             recent: RecentInvalidations::default(),
             last_invalidation: 0,
             copies: 0,
+            dictionaries: Dictionaries::default(),
             era: None,
         }
     }
@@ -162,6 +168,16 @@ impl Namespace {
         &self.epochs
     }
 
+    /// What its results are compressed with.
+    pub fn dictionaries(&self) -> &Dictionaries {
+        &self.dictionaries
+    }
+
+    /// Takes a dictionary that [`Dictionaries::admits`] has let in. The clock stays: no entry changes by it.
+    pub fn install(&mut self, dictionary: Arc<Dictionary>, dropped: &[u32]) {
+        self.dictionaries.install(dictionary, dropped);
+    }
+
     /// The stored form: [`ENCODING_VERSION`], then the fields in the order of their declaration.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![ENCODING_VERSION];
@@ -171,6 +187,7 @@ impl Namespace {
         self.recent.encode(&mut bytes);
         bytes.put_varint(self.last_invalidation);
         bytes.put_varint(self.copies);
+        self.dictionaries.encode(&mut bytes);
         bytes
     }
 
@@ -184,6 +201,7 @@ impl Namespace {
         let recent = RecentInvalidations::decode(&mut reader, clock)?;
         let last_invalidation = reader.varint_up_to(clock)?;
         let copies = reader.varint_up_to(MAX_INTEGER)?;
+        let dictionaries = Dictionaries::decode(&mut reader)?;
         reader.is_empty().then_some(Namespace {
             incarnation,
             clock,
@@ -191,18 +209,21 @@ impl Namespace {
             recent,
             last_invalidation,
             copies,
+            dictionaries,
             era: None,
         })
     }
 
     /// Bytes of memory beyond the value itself, roughly: for MEMORY USAGE.
     pub fn heap_bytes(&self) -> usize {
-        self.epochs.heap_bytes().saturating_add(self.recent.heap_bytes())
+        let heaps = [self.epochs.heap_bytes(), self.recent.heap_bytes(), self.dictionaries.heap_bytes()];
+        heaps.into_iter().fold(0, usize::saturating_add)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::Body;
     use super::super::instant::Instant;
     use super::super::name::{NamespaceName, OperationName};
     use super::super::policy::glob::Pattern;
@@ -232,7 +253,7 @@ mod tests {
             tags,
             negative: false,
             failure: None,
-            result: b"",
+            body: Body::raw(b""),
         }
     }
 
@@ -345,6 +366,7 @@ mod tests {
                 }),
                 last_invalidation: last % clock,
                 copies,
+                dictionaries: Dictionaries::default(),
                 era: None,
             }
         }
@@ -358,6 +380,22 @@ mod tests {
             for cut in 0..bytes.len() {
                 prop_assert!(Namespace::decode(&bytes[..cut]).is_none());
             }
+        }
+
+        #[test]
+        fn a_namespace_comes_back_with_its_dictionaries(namespace in namespaces(), numbers in 1..4u32) {
+            let mut namespace = namespace;
+            // Magic number and identity, as zstd's format has them.
+            let bytes = [&[0x37, 0xa4, 0x30, 0xec, 1, 2, 3, 4][..], &[7; 500]].concat();
+            for number in 1..=numbers {
+                let operation = OperationName::parse(b"o").expect("an operation");
+                namespace.install(Dictionary::new(number, operation, &bytes).expect("a dictionary").into(), &[]);
+            }
+            let bytes = namespace.encode();
+            prop_assert_eq!(Namespace::decode(&bytes), Some(namespace.clone()));
+            prop_assert!(Namespace::decode(&bytes[..bytes.len() - 1]).is_none());
+            prop_assert!(namespace.heap_bytes() > 500 * numbers as usize);
+            prop_assert!(namespace.copied(Incarnation(9)).dictionaries().is_empty(), "a copy has none");
         }
 
         #[test]

@@ -1,5 +1,6 @@
 //! SET: what becomes of an entry that is written.
 
+use super::body::Body;
 use super::entry::{Entry, Mark, Tags};
 use super::fingerprint::Fingerprint;
 pub use super::lifetime::Expiry;
@@ -105,7 +106,7 @@ pub fn decide<'a>(
         tags: tags(write, subject, terms, tag_block)?,
         negative: false,
         failure: None,
-        result,
+        body: Body::raw(result),
     }))
 }
 
@@ -206,7 +207,12 @@ mod tests {
         let Decision::Store(entry) = decided(&write(Expiry::Never), &ABSENT) else {
             panic!("nothing stored")
         };
-        let stored = Stored { origin: &origin, entry: Entry { created, ttl_ms, grace_ms, ..entry }, hits: 0 };
+        let stored = Stored {
+            origin: &origin,
+            entry: Entry { created, ttl_ms, grace_ms, ..entry },
+            hits: 0,
+            corrupt: false,
+        };
         check(&State::Fresh(stored));
     }
 
@@ -229,7 +235,7 @@ mod tests {
             tags: asked.tags,
             negative: false,
             failure: None,
-            result: b"r",
+            body: Body::raw(b"r"),
         };
         assert_eq!(decided(&asked, &ABSENT), Decision::Store(expected));
     }

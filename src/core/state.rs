@@ -1,5 +1,8 @@
 //! What a command meets: where an entry is addressed, and what state it is found in.
 
+use std::ops::Deref;
+
+use super::body::Compression;
 use super::entry::{Entry, Freshness, Mark};
 use super::fingerprint::Fingerprint;
 use super::instant::Instant;
@@ -41,18 +44,54 @@ pub struct Stored<'a> {
     pub entry: Entry<'a>,
     /// How often GET served it, on this server.
     pub hits: u64,
+    /// Whether its result was found damaged.
+    pub corrupt: bool,
 }
 
-/// An entry as every command sees it.
+impl<'a> AsRef<Stored<'a>> for Stored<'a> {
+    fn as_ref(&self) -> &Stored<'a> {
+        self
+    }
+}
+
+/// The same with its result, for those who read that.
 #[derive(Debug, Clone, Copy)]
-pub enum State<'a> {
-    Fresh(Stored<'a>),
+pub struct Opened<'a> {
+    stored: Stored<'a>,
+    /// As it was given. Of a failure the message.
+    pub result: &'a [u8],
+}
+
+impl<'a> AsRef<Stored<'a>> for Opened<'a> {
+    fn as_ref(&self) -> &Stored<'a> {
+        &self.stored
+    }
+}
+
+impl<'a> Deref for Opened<'a> {
+    type Target = Stored<'a>;
+
+    fn deref(&self) -> &Stored<'a> {
+        &self.stored
+    }
+}
+
+/// An entry as every command sees it: as a [`State`] or an [`OpenState`].
+#[derive(Debug, Clone, Copy)]
+pub enum Judged<S> {
+    Fresh(S),
     /// Servable to those who ask for stale values.
-    Stale(Stored<'a>),
+    Stale(S),
     /// A failure that is remembered: no result.
-    Negative(Stored<'a>),
+    Negative(S),
     Absent(Why),
 }
+
+/// An entry as those see it who do not read its result.
+pub type State<'a> = Judged<Stored<'a>>;
+
+/// An entry as those see it who do.
+pub type OpenState<'a> = Judged<Opened<'a>>;
 
 /// Why an entry is absent, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +108,8 @@ pub enum Why {
     NamespaceDeleted,
     /// Its key holds the entry of another name (RENAME, COPY, RESTORE).
     Misplaced,
+    /// Its result was found damaged.
+    Corrupt,
     /// The cache is switched off here.
     Disabled,
 }
@@ -83,6 +124,7 @@ impl Why {
             Why::Evicted => Some("evicted"),
             Why::NamespaceDeleted => Some("namespace deleted"),
             Why::Misplaced => Some("renamed, copied or restored from another name"),
+            Why::Corrupt => Some("corrupt"),
             Why::Disabled => Some("disabled"),
         }
     }
@@ -121,37 +163,77 @@ impl<'a> State<'a> {
                 State::Negative(stored)
             }
             Freshness::Gone => State::Absent(Why::Expired),
+            _ if stored.corrupt || lacks_dictionary(namespace, entry) => State::Absent(Why::Corrupt),
             _ if entry.negative => State::Negative(stored),
             Freshness::Fresh => State::Fresh(stored),
             Freshness::Stale => State::Stale(stored),
         }
     }
 
-    /// What GET serves: a fresh entry, or with `stale` also one in its grace.
-    pub fn served(&self, stale: bool) -> Option<&Stored<'a>> {
+    /// The same with its result, which `open` gives; none of it is there where that finds it damaged.
+    #[inline]
+    pub fn open(self, open: impl FnOnce(&Stored<'a>) -> Option<&'a [u8]>) -> OpenState<'a> {
+        let opened = |stored: Stored<'a>| open(&stored).map(|result| Opened { stored, result });
+        let judged = match self {
+            State::Fresh(stored) => opened(stored).map(Judged::Fresh),
+            State::Stale(stored) => opened(stored).map(Judged::Stale),
+            State::Negative(stored) => {
+                Some(Judged::Negative(Opened { stored, result: stored.entry.message() }))
+            }
+            State::Absent(why) => Some(Judged::Absent(why)),
+        };
+        judged.unwrap_or(Judged::Absent(Why::Corrupt))
+    }
+}
+
+/// Whether a result cannot be opened, since its dictionary is gone: it was stored before that and restored since.
+fn lacks_dictionary(namespace: Option<&Namespace>, entry: &Entry<'_>) -> bool {
+    let Some(Compression { dictionary: number @ 1.., .. }) = entry.body.compression() else { return false };
+    namespace.is_none_or(|namespace| namespace.dictionaries().get(number).is_none())
+}
+
+impl<'a> OpenState<'a> {
+    /// The same for those who do not read its result.
+    pub fn closed(&self) -> State<'a> {
         match self {
-            State::Fresh(stored) => Some(stored),
-            State::Stale(stored) if stale => Some(stored),
+            Judged::Fresh(opened) => State::Fresh(**opened),
+            Judged::Stale(opened) => State::Stale(**opened),
+            Judged::Negative(opened) => State::Negative(**opened),
+            Judged::Absent(why) => State::Absent(*why),
+        }
+    }
+}
+
+impl<S> Judged<S> {
+    /// What GET serves: a fresh entry, or with `stale` also one in its grace.
+    pub fn served(&self, stale: bool) -> Option<&S> {
+        match self {
+            Judged::Fresh(stored) => Some(stored),
+            Judged::Stale(stored) if stale => Some(stored),
             _ => None,
         }
     }
 
     /// What is there at all: fresh, stale or negative.
-    pub fn present(&self) -> Option<&Stored<'a>> {
+    pub fn present(&self) -> Option<&S> {
         match self {
-            State::Fresh(stored) | State::Stale(stored) | State::Negative(stored) => Some(stored),
-            State::Absent(_) => None,
+            Judged::Fresh(stored) | Judged::Stale(stored) | Judged::Negative(stored) => Some(stored),
+            Judged::Absent(_) => None,
         }
     }
 
     /// The version of what is there; an absent entry has version 0.
-    pub fn version(&self) -> u64 {
-        self.present().map_or(0, |stored| stored.entry.version)
+    pub fn version<'a>(&self) -> u64
+    where
+        S: AsRef<Stored<'a>>,
+    {
+        self.present().map_or(0, |stored| stored.as_ref().entry.version)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::Body;
     use super::super::entry::{Failure, Tags};
     use super::super::origin::Incarnation;
     use super::*;
@@ -189,9 +271,9 @@ mod tests {
             tags: Tags::NONE,
             negative: false,
             failure: None,
-            result: b"r",
+            body: Body::raw(b"r"),
         };
-        let found = Stored { origin: &origin, entry, hits: 0 };
+        let found = Stored { origin: &origin, entry, hits: 0, corrupt: false };
         let stored = Some(found);
         let see = |address: Address<'_>, at| State::of(&address, Some(&namespace), stored, at);
 

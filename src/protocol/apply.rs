@@ -10,10 +10,12 @@ use std::sync::Arc;
 use super::entry_arguments::too_few;
 use super::table::{Argument, Command, Flag, KeyUse, Kind};
 use crate::core::codec::{Count, Reader, Sink};
+use crate::core::compression::dictionary::Dictionary;
 use crate::core::entry::{Entry, Mark};
 use crate::core::epochs::Scope;
 use crate::core::instant::Instant;
 use crate::core::limits::{MAX_INTEGER, maxima};
+use crate::core::name::OperationName;
 use crate::core::namespace::Namespace;
 use crate::core::origin::{Incarnation, Origin};
 use crate::core::policy::glob::Pattern;
@@ -43,7 +45,7 @@ pub const COMMAND: Command = Command {
             kind: Kind::Text,
             token: None,
             optional: false,
-            summary: "SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or NAMESPACE",
+            summary: "SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY, COMPRESS, DICTIONARY or NAMESPACE",
         },
         Argument {
             name: "part",
@@ -140,6 +142,10 @@ pub enum Effect<'a> {
     Many(Vec<Effect<'a>>),
     /// A stored entry as it is, whatever its namespace says: a rewritten file lists keys in any order.
     Entry(Placed<'a>),
+    /// An entry in another stored form, where that very entry stands; its key keeps its expiry.
+    Compress(Placed<'a>),
+    /// A dictionary for what is compressed from now on; others go, which no entry uses. The clock stays.
+    Dictionary { incarnation: Incarnation, dictionary: Arc<Dictionary>, dropped: Vec<u32> },
     /// A stored namespace as it is.
     Namespace(Namespace),
 }
@@ -149,7 +155,8 @@ impl<'a> Effect<'a> {
     pub fn is_of_entries(&self) -> bool {
         match self {
             Effect::Set(..) | Effect::Invalidate { .. } | Effect::Remove { .. } | Effect::Many(_) => true,
-            Effect::Scope { .. } | Effect::Entry(_) | Effect::Namespace(_) => false,
+            Effect::Scope { .. } | Effect::Dictionary { .. } => false,
+            Effect::Entry(_) | Effect::Compress(_) | Effect::Namespace(_) => false,
         }
     }
 
@@ -168,6 +175,7 @@ impl<'a> Effect<'a> {
         match self {
             Effect::Set(cause, entry) => placed(cause.word(), entry),
             Effect::Entry(entry) => placed("ENTRY", entry),
+            Effect::Compress(entry) => placed("COMPRESS", entry),
             Effect::Namespace(namespace) => vec![b"NAMESPACE"[..].into(), namespace.encode().into()],
             Effect::Invalidate { key, incarnation, version, mark, left } => {
                 let mut words: Vec<Cow<'_, [u8]>> = vec![b"INVALIDATE"[..].into(), Cow::Borrowed(key)];
@@ -186,6 +194,9 @@ impl<'a> Effect<'a> {
                 words
             }
             Effect::Scope { incarnation, version, scope } => scope_words(*incarnation, *version, scope),
+            Effect::Dictionary { incarnation, dictionary, dropped } => {
+                dictionary_words(*incarnation, dictionary, dropped)
+            }
             Effect::Many(effects) => many(|| effects.iter()).into(),
         }
     }
@@ -254,6 +265,12 @@ impl<'a> Effect<'a> {
                 Ok(Effect::Scope { incarnation, version, scope: parse_scope(name, names)? })
             }
             (b"ENTRY", &[key, origin, record]) => Ok(Effect::Entry(placed(key, origin, record)?)),
+            (b"COMPRESS", &[key, origin, record]) => Ok(Effect::Compress(placed(key, origin, record)?)),
+            (b"DICTIONARY", &[incarnation, number, operation, bytes, ref dropped @ ..])
+                if dropped.len() <= maxima::NAMESPACE_DICTIONARIES =>
+            {
+                parse_dictionary(incarnation, [number, operation, bytes], dropped)
+            }
             (b"NAMESPACE", &[state]) => Namespace::decode(state).map(Effect::Namespace).ok_or_else(|| {
                 Refusal::syntax("the effect NAMESPACE has a part that is no stored namespace")
             }),
@@ -265,8 +282,8 @@ impl<'a> Effect<'a> {
                 invalidate(key, [incarnation, version, mark], Some(left))
             }
             _ => Err(Refusal::syntax(format!(
-                "unknown effect {} with {} parts: SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY or \
-                 NAMESPACE is accepted",
+                "unknown effect {} with {} parts: SET, FILL, FAIL, MERGE, WARM, INVALIDATE, REMOVE, TAGS, OPERATIONS, ALL, MANY, ENTRY, \
+                 COMPRESS, DICTIONARY or NAMESPACE is accepted",
                 quoted(name),
                 parts.len()
             ))),
@@ -328,6 +345,35 @@ fn numbered<'a>(name: &'static str, incarnation: Incarnation, version: u64) -> V
     words
 }
 
+fn dictionary_words<'e>(
+    incarnation: Incarnation,
+    dictionary: &'e Dictionary,
+    dropped: &[u32],
+) -> Vec<Cow<'e, [u8]>> {
+    let mut words = numbered("DICTIONARY", incarnation, u64::from(dictionary.number()));
+    words.extend([dictionary.operation().as_bytes(), dictionary.bytes()].map(Cow::Borrowed));
+    words.extend(dropped.iter().map(|number| Cow::Owned(number.to_string().into_bytes())));
+    words
+}
+
+fn parse_dictionary<'a>(
+    incarnation: &[u8],
+    [number, operation, bytes]: [&[u8]; 3],
+    dropped: &[&[u8]],
+) -> Result<Effect<'a>, Refusal> {
+    let small = |word| {
+        let number = u32::try_from(self::number(word)?);
+        number.map_err(|_| Refusal::syntax("the effect DICTIONARY has a number that no dictionary has"))
+    };
+    let incarnation = Incarnation(self::number(incarnation)?);
+    let dictionary = Dictionary::new(small(number)?, OperationName::parse(operation)?, bytes);
+    let dictionary = dictionary
+        .filter(Dictionary::is_usable)
+        .ok_or_else(|| Refusal::syntax("the effect DICTIONARY has a part that is no dictionary"))?;
+    let dropped = dropped.iter().map(|word| small(word)).collect::<Result<_, _>>()?;
+    Ok(Effect::Dictionary { incarnation, dictionary: Arc::new(dictionary), dropped })
+}
+
 fn scope_words<'e>(incarnation: Incarnation, version: u64, scope: &'e Scope<'_>) -> Vec<Cow<'e, [u8]>> {
     let name = match scope {
         Scope::Tags(_) => "TAGS",
@@ -380,6 +426,7 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::body::Body;
     use crate::core::entry::Tags;
     use crate::core::name::{NamespaceName, OperationName};
     use proptest::prelude::*;
@@ -402,11 +449,21 @@ mod tests {
             tags: Tags::from_list(&[b"t"], &mut block),
             negative: false,
             failure: None,
-            result: b"r",
+            body: Body::raw(b"r"),
         };
         let mut record = Vec::new();
         entry.encode(&mut record);
         Placed { key: b"k"[..].into(), origin: Arc::new(origin), record: record.into(), kept: false }
+    }
+
+    fn some_dictionary() -> Effect<'static> {
+        let sample =
+            |n: usize| format!(r#"{{"id":{n},"state":"completed","size":{}}}"#, n * 7919).into_bytes();
+        let samples: Vec<Vec<u8>> = (0..300).map(sample).collect();
+        let bytes = zstd::dict::from_samples(&samples, 2000).expect("a dictionary");
+        let operation = OperationName::parse(b"o").expect("an operation");
+        let dictionary = Dictionary::new(5, operation, &bytes).expect("a dictionary");
+        Effect::Dictionary { incarnation: Incarnation(1), dictionary: dictionary.into(), dropped: vec![1, 3] }
     }
 
     fn effects() -> Vec<Effect<'static>> {
@@ -417,6 +474,8 @@ mod tests {
             Effect::Set(Cause::Fill, some_placed()),
             Effect::Set(Cause::Set, Placed { kept: true, ..some_placed() }),
             Effect::Entry(some_placed()),
+            Effect::Compress(some_placed()),
+            some_dictionary(),
             Effect::Namespace(Namespace::starting_at(incarnation, 7)),
             Effect::Invalidate { key: key.clone(), incarnation, version, mark, left: None },
             Effect::Invalidate { key, incarnation, version, mark, left: Some(some_placed()) },
@@ -447,7 +506,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_words_make_parsing_panic(
-            which in 0..10usize, word in 0..7usize, at in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
+            which in 0..12usize, word in 0..7usize, at in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
         ) {
             let effect = effects().swap_remove(which);
             let mut words: Vec<Vec<u8>> = effect.words().into_iter().map(Cow::into_owned).collect();

@@ -16,7 +16,7 @@ use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::waiting::with_followers;
-use super::{budget, counting, runtime, waiting};
+use super::{budget, compression, counting, runtime, waiting};
 use crate::core::budget::claim::{Claim, Used};
 use crate::core::codec::Sink;
 use crate::core::entry::Entry;
@@ -31,10 +31,14 @@ pub static ENTRY_TYPE: ValueType = ValueType::unregistered();
 /// What `TYPE` shows.
 const NAME: &std::ffi::CStr = c"cache-ent";
 
+/// The hits of an entry whose result was found damaged: it is never served again.
+const CORRUPT: u32 = u32::MAX;
+
 /// The head of the one allocation; the record follows it.
 #[repr(C)]
 struct Block {
     origin: Arc<Origin>,
+    /// How often it was served, or [`CORRUPT`].
     hits: Cell<u32>,
     used: Cell<Used>,
     length: u32,
@@ -85,6 +89,15 @@ impl StoredEntry {
         }
     }
 
+    /// The same for a record that comes from outside: an entry whose result is damaged is kept, and is not served.
+    pub fn checked(origin: Arc<Origin>, record: &[u8]) -> Option<Self> {
+        let stored = Self::new(origin, record)?;
+        if Entry::decode(record).is_none_or(|entry| !entry.body.is_sound()) {
+            stored.mark_corrupt();
+        }
+        Some(stored)
+    }
+
     /// Encodes an entry right where it will be stored; none where it is longer than any can be.
     pub fn made(origin: Arc<Origin>, entry: &Entry<'_>) -> Option<Self> {
         let length = u32::try_from(entry.encoded_len()).ok()?;
@@ -132,13 +145,17 @@ impl StoredEntry {
     /// What commands judge. None where the record is unsound, which [`new`](Self::new)'s callers have ruled out.
     pub fn stored(&self) -> Option<Stored<'_>> {
         let Block { origin, hits, .. } = self.block();
-        Some(Stored { origin, entry: Entry::decode(self.record())?, hits: u64::from(hits.get()) })
+        let corrupt = hits.get() == CORRUPT;
+        let hits = if corrupt { 0 } else { u64::from(hits.get()) };
+        Some(Stored { origin, entry: Entry::decode(self.record())?, hits, corrupt })
     }
 
     /// GET served it once more.
     pub fn count_hit(&self, now: Instant) {
         let Block { hits, used, .. } = self.block();
-        hits.set(hits.get().saturating_add(1));
+        if hits.get() < CORRUPT - 1 {
+            hits.set(hits.get() + 1);
+        }
         used.set(Used::at(now));
     }
 
@@ -164,6 +181,24 @@ impl StoredEntry {
         offset_of!(Block, record).saturating_add(record)
     }
 
+    /// Whether it is the entry of that record, with its result as it was given.
+    pub fn is_raw_form_of(&self, placed: &Placed<'_>) -> bool {
+        let (Some(stored), Some(entry)) = (self.stored(), placed.entry()) else { return false };
+        let Stored { origin, entry: Entry { mark, version, body, .. }, .. } = stored;
+        *origin == *placed.origin && (mark, version) == (entry.mark, entry.version) && body.as_raw().is_some()
+    }
+
+    /// It takes the place of another form of itself.
+    pub fn take_over(&self, other: &StoredEntry) {
+        self.block().hits.set(other.block().hits.get());
+        self.block().used.set(other.block().used.get());
+    }
+
+    /// Its result was found damaged.
+    pub fn mark_corrupt(&self) {
+        self.block().hits.set(CORRUPT);
+    }
+
     fn bytes_taken(&self) -> usize {
         Self::layout(self.block().length).size()
     }
@@ -171,16 +206,21 @@ impl StoredEntry {
     /// What it comes to, with others of its origin; until it is dropped. It was used when it was made: of what is loaded
     /// that is all that is known.
     fn weighed(self) -> Self {
-        let entry = Entry::decode(self.record());
+        let entry = self.entry();
         self.origin().add(&self.load(entry.as_ref()));
+        compression::USES.add(self.origin().incarnation(), entry.as_ref());
         entry.iter().for_each(|entry| self.mark_used(entry.created));
         self
+    }
+
+    fn entry(&self) -> Option<Entry<'_>> {
+        Entry::decode(self.record())
     }
 
     fn load(&self, entry: Option<&Entry<'_>>) -> Load {
         Load {
             entries: 1,
-            bytes: entry.map_or(0, |entry| entry.result.len() as u64),
+            bytes: entry.map_or(0, |entry| entry.body.length() as u64),
             stored_bytes: self.bytes_taken() as u64,
             weight: entry.and_then(|entry| entry.weight).unwrap_or(0),
         }
@@ -191,6 +231,15 @@ impl StoredEntry {
         let value = self.0.cast();
         std::mem::forget(self);
         value
+    }
+
+    /// Takes it back.
+    ///
+    /// # Safety
+    ///
+    /// `value` must be what [`into_value`](Self::into_value) gave, and nobody else's any more.
+    pub unsafe fn reclaim(value: NonNull<c_void>) -> StoredEntry {
+        StoredEntry(value.cast())
     }
 
     /// # Safety
@@ -204,7 +253,9 @@ impl StoredEntry {
 
 impl Drop for StoredEntry {
     fn drop(&mut self) {
-        self.origin().subtract(&self.load(Entry::decode(self.record()).as_ref()));
+        let entry = self.entry();
+        self.origin().subtract(&self.load(entry.as_ref()));
+        compression::USES.subtract(self.origin().incarnation(), entry.as_ref());
         let layout = Self::layout(self.block().length);
         // SAFETY: made by `new` with this very layout, dropped once. It may happen on another thread: the
         // handle's count is atomic, and the table of origins keeps the last reference.
@@ -271,7 +322,7 @@ fn load(io: Io, encoding_version: c_int) -> Option<StoredEntry> {
     let origin = Origin::decode(io.load()?.bytes())?;
     let record = io.load()?;
     Entry::decode_untrusted(record.bytes())?;
-    StoredEntry::new(runtime::with(|runtime| runtime.share(&origin)), record.bytes())
+    StoredEntry::checked(runtime::with(|runtime| runtime.share(&origin)), record.bytes())
 }
 
 /// Writes the entry as it is, under whatever key it is met; the server writes the expiry of the key itself.
@@ -301,7 +352,7 @@ unsafe extern "C" fn aof_rewrite(
 unsafe extern "C" fn free(value: *mut c_void) {
     guarded((), || {
         // SAFETY: the server gives back what `into_value` gave it.
-        drop(NonNull::new(value).map(|value| StoredEntry(value.cast())));
+        drop(NonNull::new(value).map(|value| unsafe { StoredEntry::reclaim(value) }));
     });
 }
 
@@ -348,7 +399,7 @@ unsafe extern "C" fn copy(
     guarded(ptr::null_mut(), || {
         // SAFETY: the server passes a live value.
         unsafe { entry(&value) }
-            .and_then(|entry| StoredEntry::new(Arc::clone(&entry.block().origin), entry.record()))
+            .and_then(|entry| StoredEntry::checked(Arc::clone(&entry.block().origin), entry.record()))
             .map_or(ptr::null_mut(), |copy| copy.into_value().as_ptr())
     })
 }

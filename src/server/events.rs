@@ -9,7 +9,7 @@ use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::api::{api, log};
 use super::guard::guarded;
-use super::{budget, counting, rules, runtime, sweep, waiting};
+use super::{budget, compression, counting, rules, runtime, sweep, waiting};
 use crate::core::policy::rules::Rules;
 
 /// Subscribes to what changes here with the server: its role, its configuration, its data.
@@ -214,6 +214,7 @@ unsafe extern "C" fn on_cron(
             waiting::wake::on_tick(context);
             counting::on_tick(context);
             budget::on_tick(context);
+            compression::on_tick();
         }
     });
 }

@@ -25,6 +25,7 @@ mod allocator;
 mod api;
 mod budget;
 mod commands;
+mod compression;
 mod config;
 mod counting;
 mod entry_type;

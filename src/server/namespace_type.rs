@@ -143,7 +143,9 @@ unsafe extern "C" fn free_effort(_key: *mut raw::RedisModuleString, value: *cons
     guarded(1, || {
         // SAFETY: the server passes a live value.
         let namespace = unsafe { namespace(value) };
-        namespace.map_or(1, |namespace| namespace.epochs().len().saturating_add(1))
+        namespace.map_or(1, |namespace| {
+            namespace.epochs().len().saturating_add(namespace.dictionaries().len()).saturating_add(1)
+        })
     })
 }
 

@@ -11,6 +11,8 @@ use super::api::string::OwnedString;
 use super::plans::ResolvedPlan;
 use super::roster::Roster;
 use super::{budget, counting, waiting};
+use crate::core::compression::Press;
+use crate::core::compression::training::Sampler;
 use crate::core::epochs::Scope;
 use crate::core::fingerprint::{Fingerprint, Fingerprinter};
 use crate::core::limits::Limits;
@@ -53,6 +55,9 @@ pub struct Runtime {
     /// Whether core evicts any key at random.
     pub eviction_at_random: Cell<bool>,
     pub roster: RefCell<Roster>,
+    pub press: RefCell<Press>,
+    /// Of what is stored here, to make dictionaries from.
+    pub sampler: RefCell<Sampler>,
 }
 
 /// What namespace, operation and params lead to, under the rules in force.

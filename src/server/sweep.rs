@@ -21,6 +21,7 @@ use super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::guard::guarded;
 use super::keyspace::FoundNamespace;
 use super::{counting, keyspace, runtime};
+use crate::core::body::Body;
 use crate::core::budget::removal::{Cause::Invalidated, Removed};
 use crate::core::entry::Entry;
 use crate::core::name::NamespaceName;
@@ -184,7 +185,7 @@ fn met(_name: BorrowedString<'_>, value: &NonNull<c_void>) -> Option<Met> {
     // SAFETY: a live value of the entry type, for as long as the key is open.
     let stored = unsafe { StoredEntry::from_value(value) };
     let mut head = Vec::new();
-    Entry { result: b"", ..stored.stored()?.entry }.encode(&mut head);
+    Entry { body: Body::EMPTY, ..stored.stored()?.entry }.encode(&mut head);
     Some(Met { origin: stored.share_origin(), head })
 }
 

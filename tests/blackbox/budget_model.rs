@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::harness::{
-    AofBase, Client, Entry, Launch, Random, Server, Value, wait_for_replica_in_sync, wait_until,
+    AofBase, Client, Entry, Launch, Random, Server, Value, ok, wait_for_replica_in_sync, wait_until,
 };
 use crate::{args, cache, call, policy};
 
@@ -162,7 +162,7 @@ fn check_records(client: &mut Client, files: &Files) {
 fn wait_until_known(client: &mut Client, files: &mut Files) {
     wait_until("the server knows what it has", || {
         let file = files.next();
-        cache!(client, "SET", "ns", "a", "0", file, "WEIGHT", BUDGET);
+        assert_eq!(cache!(client, "SET", "ns", "a", "0", file, "WEIGHT", BUDGET), ok());
         files.stored.insert(file);
         call!(client, "CACHE.STATS", "ns").field("weight").int() <= BUDGET
     });
@@ -194,9 +194,9 @@ fn act(client: &mut Client, random: &mut Random, files: &mut Files, steps: usize
 #[test]
 fn every_removal_has_its_record_and_every_record_its_removal() {
     for seed in 0..3 {
-        let first = Launch::new().line("hz 100").append_only(AofBase::Commands).start();
+        let first = Launch::new().line("hz 100").append_only(AofBase::Rdb).start();
         let mut second: Server =
-            Launch::new().line("hz 100").append_only(AofBase::Commands).replica_of(&first).start();
+            Launch::new().line("hz 100").append_only(AofBase::Rdb).replica_of(&first).start();
         let (mut random, mut files) = (Random::seeded(seed), Files::default());
         let mut client = first.client();
         let evict = *random.pick(&["lru", "fifo", "largest"]);

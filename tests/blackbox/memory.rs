@@ -118,7 +118,7 @@ fn idle_namespaces_are_not_evicted_before_entries() {
         while now_ms() - began < 7000 {
             wait_until("it is time for the next entries", || now_ms() - began >= n);
             let sets: Vec<_> =
-                (n..n + 50).map(|n| args!["CACHE.RESULT", "SET", "hot", "op", n, vec![b'x'; 2000]]).collect();
+                (n..n + 50).map(|n| args!["CACHE.RESULT", "SET", "hot", "op", n, vec![b'x'; 1900]]).collect();
             client.pipeline(&sets);
             n += 50;
         }

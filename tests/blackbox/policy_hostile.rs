@@ -191,7 +191,7 @@ fn patterns_that_take_core_long_are_quick() {
 #[track_caller]
 fn rules_in(snapshot: &[u8]) -> std::ops::Range<usize> {
     // The version, the number of rules, and the first pattern with its length.
-    let head = b"\x01\x04\x01*\x01*";
+    let head = b"\x02\x04\x01*\x01*";
     let start =
         snapshot.windows(head.len()).position(|window| window == head).expect("the rules are in there");
     let tail = "\u{2603}".as_bytes();

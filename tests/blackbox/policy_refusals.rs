@@ -110,11 +110,12 @@ fn fields_that_are_unknown_doubled_or_lack_their_value() {
 }
 
 #[test]
-fn fields_that_take_no_effect_yet() {
+fn thresholds_of_compression_that_are_no_sizes() {
     let (_server, mut client) = with_a_rule();
-    refused(&mut client, &["COMPRESS", "4kb"], &["COMPRESS", "takes no effect"]);
-    refused(&mut client, &["TTL", "9m", "COMPRESS", "4kb"], &["COMPRESS"]);
-    refused(&mut client, &["COMPRESS", "4xb"], &["COMPRESS", "'4xb'"]);
+    for wrong in ["4xb", "", "on", "0", "-1", "1.5kb", "9007199254740992"] {
+        let shown = format!("'{wrong}'");
+        refused(&mut client, &["TTL", "9m", "COMPRESS", wrong], &["COMPRESS", &shown, "off, or a size"]);
+    }
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn what_is_sent_is_what_was_said() {
         delete,
         args!["CACHE.POLICY", "DEL", "ns", "op"],
         args!["CACHE.POLICY", "SET", "ns", "op", "TTL", "x"],
-        args!["CACHE.POLICY", "SET", "ns", "op", "COMPRESS", "4kb"],
+        args!["CACHE.POLICY", "SET", "ns", "op", "COMPRESS", "4kx"],
         args!["CACHE.POLICY", "GET", "ns", "op"],
         args!["CACHE.POLICY", "LIST"],
         args!["CACHE.POLICY", "EXPLAIN", "ns", "op"],

@@ -10,13 +10,14 @@ pub const KINDS: [&str; 8] =
     ["hits", "stale_hits", "negative_hits", "coalesced", "leases", "busy", "misses", "abandoned"];
 
 /// Why nothing usable was there.
-pub const REASONS: [&str; 6] = [
+pub const REASONS: [&str; 7] = [
     "misses_cold",
     "misses_expired",
     "misses_invalidated",
     "misses_evicted",
     "misses_rejected",
     "misses_bypassed",
+    "misses_corrupt",
 ];
 
 /// A figure of an operation, a namespace or the server.

@@ -1,6 +1,5 @@
 //! What is recorded of an entry that goes, for whoever deletes what it stood for.
 
-use crate::core::entry::Entry;
 use crate::core::fingerprint::Fingerprint;
 use crate::core::instant::Instant;
 use crate::core::namespace::Namespace;
@@ -60,19 +59,21 @@ pub struct Removed {
 }
 
 impl Removed {
-    /// What is recorded where the entry at an address goes for `cause`, and `left` is there afterwards: nothing of what
-    /// has no weight, belongs elsewhere, or stands for the same as what is left. What was over already goes for that.
+    /// What is recorded where the entry at an address goes for `cause`, and the result `left` is there afterwards: nothing
+    /// of what has no weight, belongs elsewhere, or stands for the same as what is left. What was over already goes for that.
     pub fn of(
         address: &Address<'_>,
         namespace: Option<&Namespace>,
         stored: Stored<'_>,
         cause: Cause,
-        left: Option<&Entry<'_>>,
+        left: Option<&[u8]>,
         now: Instant,
     ) -> Option<Self> {
         let Stored { entry, .. } = stored;
         let weight = entry.weight.filter(|_| !entry.negative)?;
-        if left.is_some_and(|left| !left.negative && left.result == entry.result) {
+        // What has a weight is never compressed: its record may have to outlive its namespace.
+        let result = entry.body.as_raw().unwrap_or_default();
+        if left == Some(result) {
             return None;
         }
         let cause = cause.of(address, namespace, stored, now)?;
@@ -82,7 +83,7 @@ impl Removed {
             version: entry.version,
             cause,
             weight,
-            result: entry.result.into(),
+            result: result.into(),
         })
     }
 
@@ -103,7 +104,8 @@ impl Removed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::entry::Tags;
+    use crate::core::body::Body;
+    use crate::core::entry::{Entry, Tags};
     use crate::core::name::{NamespaceName, OperationName};
     use crate::core::origin::{Incarnation, Origin};
 
@@ -129,18 +131,18 @@ mod tests {
             tags: Tags::NONE,
             negative: false,
             failure: None,
-            result: b"old",
+            body: Body::raw(b"old"),
         }
     }
 
     fn cause(
         entry: Entry<'_>,
-        left: Option<&Entry<'_>>,
+        left: Option<&[u8]>,
         namespace: Option<&Namespace>,
         now: Instant,
     ) -> Option<Cause> {
         let origin = Origin::new(address().namespace, Incarnation(1), address().operation);
-        let stored = Stored { origin: &origin, entry, hits: 0 };
+        let stored = Stored { origin: &origin, entry, hits: 0, corrupt: false };
         Removed::of(&address(), namespace, stored, Cause::Replaced, left, now).map(|removed| removed.cause)
     }
 
@@ -150,12 +152,10 @@ mod tests {
         let mut later = namespace.clone();
         later.invalidated_scope(&crate::core::epochs::Scope::All, 6, None);
         let other = Namespace::starting_at(Incarnation(2), 5);
-        let of = |entry, left: Option<&Entry<'_>>| cause(entry, left, Some(&namespace), NOW);
-        let new = Entry { result: b"new", ..entry() };
-        assert_eq!(of(entry(), Some(&new)), Some(Cause::Replaced));
+        let of = |entry, left: Option<&[u8]>| cause(entry, left, Some(&namespace), NOW);
+        assert_eq!(of(entry(), Some(b"new")), Some(Cause::Replaced));
         assert_eq!(of(entry(), None), Some(Cause::Replaced));
-        assert_eq!(of(entry(), Some(&entry())), None, "the same result");
-        assert_eq!(of(entry(), Some(&Entry { negative: true, ..entry() })), Some(Cause::Replaced));
+        assert_eq!(of(entry(), Some(b"old")), None, "the same result");
         assert_eq!(of(Entry { weight: None, ..entry() }, None), None);
         assert_eq!(of(Entry { weight: Some(0), ..entry() }, None), Some(Cause::Replaced));
         assert_eq!(of(Entry { mark: crate::core::entry::Mark(1), ..entry() }, None), None, "elsewhere");

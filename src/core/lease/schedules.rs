@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
+use super::super::body::Body;
 use super::super::entry::{Entry, Mark, Tags};
 use super::super::fence::Ground;
 use super::super::fetch::{Ask, Fetched, Offer, Status};
@@ -18,7 +19,7 @@ use super::super::namespace::{Era, Namespace};
 use super::super::origin::{Incarnation, Origin};
 use super::super::policy::Policy;
 use super::super::stamp::Stamp;
-use super::super::state::{Address, State, Stored};
+use super::super::state::{Address, OpenState, State, Stored};
 use super::super::token::Token;
 use super::flight::{Grant, Waiter};
 use super::settle::Scene;
@@ -189,7 +190,7 @@ impl World {
             tags: Tags::NONE,
             negative: kept.negative,
             failure: None,
-            result: b"r",
+            body: Body::raw(b"r"),
         }
     }
 
@@ -197,15 +198,17 @@ impl World {
     fn look<T>(
         &mut self,
         entry: usize,
-        body: impl FnOnce(&mut Leases, &State<'_>, &Ground<'_>, Instant) -> T,
+        body: impl FnOnce(&mut Leases, &OpenState<'_>, &Ground<'_>, Instant) -> T,
     ) -> T {
         let World { leases, namespace, entries, now, .. } = self;
         let stored = entries[entry].as_ref().map(|kept| Stored {
             origin: &kept.origin,
             entry: Self::entry_of(kept, entry),
             hits: 0,
+            corrupt: false,
         });
         let state = State::of(&address(entry), namespace.as_ref(), stored, *now);
+        let state = state.open(|stored| stored.entry.body.as_raw());
         let ground = Ground { address: address(entry), namespace: namespace.as_ref(), stored };
         body(leases, &state, &ground, *now)
     }

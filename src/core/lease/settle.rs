@@ -7,7 +7,7 @@ use super::super::fetch::{Fetched, Offer, Status, signed};
 use super::super::instant::Instant;
 use super::super::policy::Policy;
 use super::super::stamp::Stamp;
-use super::super::state::{State, Stored};
+use super::super::state::{OpenState, Opened};
 use super::super::token::{GrantId, Kind, Token};
 use super::Ticket;
 use super::answers::Answer;
@@ -21,7 +21,7 @@ const SLICE: usize = 128;
 /// What stands at the entry that they wait for.
 #[derive(Debug)]
 pub struct Scene<'s> {
-    pub state: &'s State<'s>,
+    pub state: &'s OpenState<'s>,
     pub policy: &'s Policy,
     /// Whether the cache is switched off there.
     pub bypassed: bool,
@@ -96,10 +96,10 @@ impl Settling<'_, '_> {
         Some(alone(Fetched::lease(token.to_string().into())))
     }
 
-    fn value(&mut self, status: Status, stored: &Stored<'_>, due: bool, waiter: &Waiter) -> Answer {
+    fn value(&mut self, status: Status, stored: &Opened<'_>, due: bool, waiter: &Waiter) -> Answer {
         let value = match &self.value {
             Some((of, value)) if *of == status => Rc::clone(value),
-            _ => Rc::from(stored.entry.result),
+            _ => Rc::from(stored.result),
         };
         self.value = Some((status, Rc::clone(&value)));
         let (token, lease) = due.then(|| self.lease(waiter)).flatten().unzip();

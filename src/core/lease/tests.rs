@@ -11,7 +11,7 @@ use super::super::origin::Incarnation;
 use super::super::policy::Policy;
 use super::super::policy::templates::Template;
 use super::super::stamp::Stamp;
-use super::super::state::{Address, State, Why};
+use super::super::state::{Address, OpenState, Why};
 use super::super::token::{GrantId, Token};
 use super::flight::{Grant, Waiter};
 use super::settle::Scene;
@@ -55,7 +55,7 @@ fn waits(leases: &mut Leases, ticket: u64, holder: Option<&[u8]>) -> bool {
 /// Looks at all who are to be looked at, as things stand where there is no entry.
 fn settle(leases: &mut Leases) {
     while let Some((id, _)) = leases.next_called() {
-        let state = State::Absent(Why::Unknown);
+        let state = OpenState::Absent(Why::Unknown);
         let scene = Scene { state: &state, policy: &Policy::default(), bypassed: false, since: since() };
         leases.settle(id, &scene, NOW);
     }

@@ -6,12 +6,12 @@
 mod document;
 mod number;
 
-use super::entry::{Entry, Tags};
+use super::entry::Tags;
 use super::lifetime::Terms;
 use super::pointer::Pointer;
 use super::refusal::Refusal;
 use super::set::{self, Subject, Write};
-use super::state::State;
+use super::state::{OpenState, Opened};
 use document::Document;
 pub use number::Number;
 
@@ -63,18 +63,19 @@ pub enum Decision<'a> {
 pub fn decide<'a>(
     merge: &Merge<'a>,
     subject: &Subject<'_>,
-    state: &'a State<'a>,
+    state: &'a OpenState<'a>,
     version: u64,
     terms: &Terms<'_>,
     buffers: Buffers<'a>,
 ) -> Result<Decision<'a>, Refusal> {
     let Buffers { result, kept_tags, tags } = buffers;
-    let present = state.served(false).map(|stored| &stored.entry);
+    let opened = state.served(false);
+    let present = opened.map(|stored| &stored.entry);
     let differs =
         merge.if_version.is_some_and(|expected| expected != present.map_or(0, |entry| entry.version));
-    let base = match present {
+    let base = match opened {
         _ if differs => return Ok(Decision::Nothing),
-        Some(entry) => entry.result,
+        Some(opened) => opened.result,
         None if merge.upsert => b"{}",
         None => return Ok(Decision::Nothing),
     };
@@ -82,31 +83,31 @@ pub fn decide<'a>(
     terms.limits.check_result(result)?;
     let write = Write {
         result,
-        tags: match (merge.tags, present) {
+        tags: match (merge.tags, opened) {
             (Some(given), _) => given,
-            (None, Some(entry)) => own_tags(entry, subject, terms, kept_tags),
+            (None, Some(opened)) => own_tags(opened, subject, terms, kept_tags),
             (None, None) => Tags::NONE,
         },
         took_ms: merge.write.took_ms.or(present.and_then(|entry| entry.took_ms)),
         weight: merge.write.weight.or(present.and_then(|entry| entry.weight)),
         ..merge.write
     };
-    set::decide(&write, subject, state, version, terms, tags).map(Decision::Set)
+    set::decide(&write, subject, &state.closed(), version, terms, tags).map(Decision::Set)
 }
 
 /// The tags of an entry but for those that the rules draw from its result, which they will draw anew.
 fn own_tags<'a>(
-    entry: &Entry<'a>,
+    opened: &Opened<'a>,
     subject: &Subject<'_>,
     terms: &Terms<'_>,
     block: &'a mut Vec<u8>,
 ) -> Tags<'a> {
-    let rules = &terms.policy.tags;
+    let (rules, entry) = (&terms.policy.tags, &opened.entry);
     if rules.is_empty() || entry.tags.is_empty() {
         return entry.tags;
     }
     // Where the rules draw on params that are not known, the write is refused for it.
-    let drawn = set::drawn(rules, &subject.source, entry.result).unwrap_or_default();
+    let drawn = set::drawn(rules, &subject.source, opened.result).unwrap_or_default();
     let own: Vec<&[u8]> = entry.tags.iter().filter(|tag| !drawn.iter().any(|drawn| drawn == tag)).collect();
     Tags::from_list(&own, block)
 }

@@ -20,7 +20,7 @@ use super::stats::gauges::{Gauges, Load};
 pub struct Incarnation(pub u64);
 
 /// The version of every stored form; an older server refuses what a newer one wrote instead of guessing.
-pub const ENCODING_VERSION: u8 = 1;
+pub const ENCODING_VERSION: u8 = 2;
 
 /// Namespace, its incarnation, and operation of an entry.
 #[derive(Debug)]
@@ -212,6 +212,6 @@ mod tests {
             assert_eq!(Origin::decode(&bytes[..cut]), None, "cut at {cut}");
         }
         assert_eq!(Origin::decode(&[&bytes[..], b"x"].concat()), None, "trailing bytes");
-        assert_eq!(Origin::decode(&[&[2], &bytes[1..]].concat()), None, "a later version");
+        assert_eq!(Origin::decode(&[&[ENCODING_VERSION + 1], &bytes[1..]].concat()), None, "a later version");
     }
 }

@@ -102,13 +102,13 @@ impl Field {
             | Field::Tags
             | Field::Ignore
             | Field::Hash
+            | Field::Compress
             | Field::MaxBytes
             | Field::MaxWeight
             | Field::Evict
             | Field::Removals
             | Field::Target
             | Field::Bypass => true,
-            Field::Compress => false,
         }
     }
 
@@ -193,7 +193,7 @@ impl Field {
                 name: "COMPRESS",
                 default: Some("off"),
                 summary: "the size from which results are compressed",
-                accepted: "off, or a size such as 4kb or a number of bytes, up to 2^53-1",
+                accepted: "off, or a size such as 4kb or a number of bytes, from 1 to 2^53-1",
             },
             Field::MaxBytes => Row {
                 name: "MAXBYTES",

@@ -54,6 +54,8 @@ pub struct Policy {
     pub tags: Rc<[Template]>,
     pub ignore: Rc<[Pointer]>,
     pub hash: HashKind,
+    /// Results of so many bytes or more are compressed.
+    pub compress_from: Option<u64>,
     /// The hit rate under which health is degraded.
     pub target_percent: u8,
     pub bypass: bool,
@@ -75,6 +77,7 @@ impl Default for Policy {
             tags: Rc::default(),
             ignore: Rc::default(),
             hash: HashKind::Sha256,
+            compress_from: None,
             target_percent: 80,
             bypass: false,
         }
@@ -97,6 +100,7 @@ impl Policy {
             (Field::Tags, Value::Tags(tags)) => self.tags = tags,
             (Field::Ignore, Value::Ignore(ignore)) => self.ignore = ignore,
             (Field::Hash, Value::Hash(hash)) => self.hash = hash,
+            (Field::Compress, Value::Compress(from)) => self.compress_from = from,
             (Field::Target, Value::Percent(percent)) => self.target_percent = percent,
             (Field::Bypass, Value::Bypass(bypass)) => self.bypass = bypass,
             _ => {}

@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn the_stored_form_is_as_documented() {
-        assert_eq!(one_rule().encode(), b"\x01\x01\x02a*\x01o\x01\x03TTL\x0390s");
-        assert_eq!(Rules::default().encode(), b"\x01\x00");
+        assert_eq!(one_rule().encode(), b"\x02\x01\x02a*\x01o\x01\x03TTL\x0390s");
+        assert_eq!(Rules::default().encode(), b"\x02\x00");
     }
 
     #[test]
@@ -86,18 +86,18 @@ mod tests {
             assert_eq!(Rules::decode(&bytes[..cut]), None, "cut at {cut}");
         }
         for (wrong, bytes) in [
-            ("trailing bytes", &b"\x01\x00\x00"[..]),
-            ("a later version", b"\x02\x00"),
-            ("too many rules", b"\x01\x91\x4e"),
-            ("a bad pattern", b"\x01\x01\x02a \x01o\x01\x03TTL\x0390s"),
-            ("braces in an operation", b"\x01\x01\x02a*\x01{\x01\x03TTL\x0390s"),
-            ("no field", b"\x01\x01\x02a*\x01o\x00"),
-            ("too many fields", b"\x01\x01\x02a*\x01o\x14\x03TTL\x0390s"),
-            ("a field twice", b"\x01\x01\x02a*\x01o\x02\x03TTL\x0390s\x03TTL\x0390s"),
-            ("an unknown field", b"\x01\x01\x02a*\x01o\x01\x03TTX\x0390s"),
-            ("a bad value", b"\x01\x01\x02a*\x01o\x01\x03TTL\x0390x"),
-            ("a misplaced budget", b"\x01\x01\x02a*\x01o\x01\x05EVICT\x03lru"),
-            ("a rule twice", b"\x01\x02\x01a\x01o\x01\x03TTL\x0390s\x01a\x01o\x01\x03TTL\x0390s"),
+            ("trailing bytes", &b"\x02\x00\x00"[..]),
+            ("a later version", b"\x03\x00"),
+            ("too many rules", b"\x02\x91\x4e"),
+            ("a bad pattern", b"\x02\x01\x02a \x01o\x01\x03TTL\x0390s"),
+            ("braces in an operation", b"\x02\x01\x02a*\x01{\x01\x03TTL\x0390s"),
+            ("no field", b"\x02\x01\x02a*\x01o\x00"),
+            ("too many fields", b"\x02\x01\x02a*\x01o\x14\x03TTL\x0390s"),
+            ("a field twice", b"\x02\x01\x02a*\x01o\x02\x03TTL\x0390s\x03TTL\x0390s"),
+            ("an unknown field", b"\x02\x01\x02a*\x01o\x01\x03TTX\x0390s"),
+            ("a bad value", b"\x02\x01\x02a*\x01o\x01\x03TTL\x0390x"),
+            ("a misplaced budget", b"\x02\x01\x02a*\x01o\x01\x05EVICT\x03lru"),
+            ("a rule twice", b"\x02\x02\x01a\x01o\x01\x03TTL\x0390s\x01a\x01o\x01\x03TTL\x0390s"),
         ] {
             assert_eq!(Rules::decode(bytes), None, "{wrong}");
         }

@@ -80,7 +80,9 @@ impl Value {
             }
             Field::Hash => hash(&word).map(Value::Hash),
             Field::Compress if word == OFF => Some(Value::Compress(None)),
-            Field::Compress => units::size(bytes).map(|size| Value::Compress(Some(size))),
+            Field::Compress => {
+                units::size(bytes).filter(|&size| size > 0).map(|size| Value::Compress(Some(size)))
+            }
             Field::MaxBytes | Field::MaxWeight => {
                 units::size(bytes).filter(|&size| size > 0).map(Value::Budget)
             }

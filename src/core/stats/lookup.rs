@@ -37,7 +37,7 @@ impl Served {
     #[inline]
     pub fn of(stored: &Stored<'_>) -> Self {
         let entry = &stored.entry;
-        Served { bytes: entry.result.len() as u64, took_ms: entry.took_ms, weight: entry.weight }
+        Served { bytes: entry.body.length() as u64, took_ms: entry.took_ms, weight: entry.weight }
     }
 }
 
@@ -53,6 +53,8 @@ pub enum Reason {
     Rejected,
     /// The cache is switched off there.
     Bypassed,
+    /// It was found damaged.
+    Corrupt,
 }
 
 impl Reason {
@@ -65,6 +67,7 @@ impl Reason {
             State::Absent(Why::Disabled) => Reason::Bypassed,
             State::Absent(Why::Invalidated | Why::NamespaceDeleted) => Reason::Invalidated,
             State::Absent(Why::Evicted) => Reason::Evicted,
+            State::Absent(Why::Corrupt) => Reason::Corrupt,
             State::Absent(Why::Expired) | State::Stale(_) => Reason::Expired,
             State::Absent(Why::Unknown | Why::Misplaced) | State::Fresh(_) | State::Negative(_) => {
                 Reason::Cold
@@ -81,6 +84,7 @@ impl Reason {
             Reason::Evicted => Counter::MissesEvicted,
             Reason::Rejected => Counter::MissesRejected,
             Reason::Bypassed => Counter::MissesBypassed,
+            Reason::Corrupt => Counter::MissesCorrupt,
         }
     }
 }
@@ -88,7 +92,7 @@ impl Reason {
 #[cfg(test)]
 mod tests {
     use super::super::super::entry::Entry;
-    use super::super::super::origin::Origin;
+    use super::super::super::origin::{ENCODING_VERSION, Origin};
     use super::*;
 
     #[test]
@@ -101,11 +105,12 @@ mod tests {
         assert_eq!(absent(Why::NamespaceDeleted), Reason::Invalidated);
         assert_eq!(absent(Why::Evicted), Reason::Evicted);
         assert_eq!(absent(Why::Disabled), Reason::Bypassed);
-        let record = [&[0][..], &[0; 8], &[5, 1], b"result"].concat();
+        assert_eq!(absent(Why::Corrupt), Reason::Corrupt);
+        let record = [&[0][..], &[0; 8], &[5, 1], &[0; 4], b"result"].concat();
         let entry = Entry::decode(&record).expect("a record");
-        let origin = Origin::decode(&[1, 1, b'n', 0, 0, 0, 0, 0, 0, 0, 0, 1, b'o']);
+        let origin = Origin::decode(&[ENCODING_VERSION, 1, b'n', 0, 0, 0, 0, 0, 0, 0, 0, 1, b'o']);
         let origin = origin.expect("an origin");
-        let stored = Stored { origin: &origin, entry, hits: 0 };
+        let stored = Stored { origin: &origin, entry, hits: 0, corrupt: false };
         assert_eq!(Reason::of(&State::Stale(stored), None), Reason::Expired);
         assert_eq!(Reason::of(&State::Stale(stored), Some(5)), Reason::Rejected);
         assert_eq!(Reason::of(&State::Fresh(stored), Some(5)), Reason::Rejected);

@@ -201,6 +201,7 @@ mod tests {
             Reason::Evicted,
             Reason::Rejected,
             Reason::Bypassed,
+            Reason::Corrupt,
         ];
         let values = [Lookup::Hit(served), Lookup::Stale(served), Lookup::Coalesced(served)];
         let others = [Lookup::Negative, Lookup::Busy, Lookup::Abandoned];

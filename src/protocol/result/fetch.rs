@@ -9,7 +9,7 @@ use super::CONTAINER;
 use crate::core::fetch::{Ask, Fetched, Status, signed};
 use crate::core::limits::{Limits, MAX_INTEGER};
 use crate::core::refusal::Refusal;
-use crate::core::state::Stored;
+use crate::core::state::Opened;
 
 pub const COMMAND: Command = Command {
     container: Some(CONTAINER),
@@ -101,10 +101,10 @@ pub fn reply(fetched: &Fetched) -> [Reply<'_>; 4] {
 }
 
 /// The four parts of the reply with what is there, straight from the entry.
-pub fn value<'a>(of: Status, stored: &Stored<'a>, token: Option<&'a str>) -> [Reply<'a>; 4] {
-    let entry = &stored.entry;
+pub fn value<'a>(of: Status, stored: &Opened<'a>, token: Option<&'a str>) -> [Reply<'a>; 4] {
+    let version = signed(stored.entry.version);
     let token = Reply::or_nil(token, |token| Reply::bulk(token.as_bytes()));
-    [status(of), Reply::bulk(entry.result), token, Reply::Integer(signed(entry.version))]
+    [status(of), Reply::bulk(stored.result), token, Reply::Integer(version)]
 }
 
 fn status(status: Status) -> Reply<'static> {

@@ -6,6 +6,7 @@ use super::super::entry_arguments::{NAMESPACE, OPERATION, PARAMS};
 use super::super::reply::Reply;
 use super::super::table::{Command, Flag, KeyUse};
 use super::CONTAINER;
+use crate::core::body::{Body, Compression};
 use crate::core::instant::Instant;
 use crate::core::state::{Address, State, Why};
 
@@ -26,7 +27,8 @@ pub const COMMAND: Command = Command {
         "`state` is `fresh`, `stale`, `negative` (a remembered failure) or `absent`; for an absent entry `why` says why as far as it is known. `version` \
          is 0 for an absent entry. `created_ms` is an instant (Unix milliseconds); `age_ms`, `fresh_for_ms` and \
          `expires_in_ms` are durations, the last two nil for an entry that persists. `bytes` is the size of the result, \
-         `stored_bytes` what is kept of entry and metadata. `hits` counts how often this server served the entry. \
+         `stored_bytes` what is kept of entry and metadata, `encoding` how: `raw`, `zstd`, or `zstd:` and the \
+         number of its dictionary. `hits` counts how often this server served the entry. \
          `deadline_ms` is an instant too, until when the entry is leased; `holder` and `progress` are what its holder said of \
          them, and `weight` what it reserved where the entry has none.",
     ],
@@ -40,6 +42,15 @@ pub struct InFlight {
     pub deadline: Option<Instant>,
     pub progress: Option<Rc<[u8]>>,
     pub weight: Option<u64>,
+}
+
+/// How the result is stored: `raw`, `zstd`, or `zstd:` and the number of its dictionary.
+fn encoding(body: &Body<'_>) -> String {
+    match body.compression() {
+        None => "raw".to_owned(),
+        Some(Compression { dictionary: 0, .. }) => "zstd".to_owned(),
+        Some(Compression { dictionary, .. }) => format!("zstd:{dictionary}"),
+    }
 }
 
 /// The pairs for what was found at an address.
@@ -75,9 +86,9 @@ pub fn reply<'a>(
         ("age_ms", Reply::or_nil(entry, |entry| number(now.since(entry.created)))),
         ("fresh_for_ms", until(entry.and_then(|entry| entry.fresh_until()))),
         ("expires_in_ms", until(entry.and_then(|entry| entry.ends_at()))),
-        ("bytes", Reply::or_nil(entry, |entry| number(entry.result.len() as u64))),
+        ("bytes", Reply::or_nil(entry, |entry| number(entry.body.length() as u64))),
         ("stored_bytes", Reply::or_nil(entry, |entry| number(entry.encoded_len() as u64))),
-        ("encoding", Reply::or_nil(entry, |_| Reply::bulk(b"raw"))),
+        ("encoding", Reply::or_nil(entry, |entry| Reply::text(encoding(&entry.body)))),
         ("tags", Reply::or_nil(entry, |entry| Reply::Array(entry.tags.iter().map(Reply::bulk).collect()))),
         ("took_ms", Reply::or_nil(entry.and_then(|entry| entry.took_ms), number)),
         ("weight", Reply::or_nil(entry.and_then(|entry| entry.weight).or(in_flight.weight), number)),

@@ -152,6 +152,31 @@ impl<'a> Key<'a> {
         unsafe { api!(RedisModule_ModuleTypeSetValue(key.as_ptr(), value_type.as_ptr(), value.as_ptr())) };
     }
 
+    /// Puts a value in the place of another of the same type, which is given back; any expiry stays. None where the
+    /// server refuses, and nothing changes.
+    ///
+    /// # Safety
+    ///
+    /// `value` must be one of `value_type`'s, and is the server's from now on.
+    pub unsafe fn replace_value(
+        &mut self,
+        value_type: &ValueType,
+        value: NonNull<c_void>,
+    ) -> Option<NonNull<c_void>> {
+        let key = self.key?;
+        let mut old = std::ptr::null_mut();
+        // SAFETY: the key is open for writing, or the server refuses; the rest is the caller's promise.
+        let status = unsafe {
+            api!(RedisModule_ModuleTypeReplaceValue(
+                key.as_ptr(),
+                value_type.as_ptr(),
+                value.as_ptr(),
+                &mut old
+            ))
+        };
+        if is_ok(status) { NonNull::new(old) } else { None }
+    }
+
     /// Lets the key vanish at an instant.
     pub fn set_expiry(&mut self, instant: Instant) {
         let Some(key) = self.key else { return };

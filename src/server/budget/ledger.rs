@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::api::context::Context;
 use super::super::api::string::BorrowedString;
+use super::super::compression;
 use super::super::entry_type::StoredEntry;
 use super::eviction::Watched;
 use super::{BUDGETS, Recorder, enter, of, survey};
@@ -134,7 +135,9 @@ impl<'c> Ledger<'c> {
             return;
         }
         if let Some(address) = Address::of_key(self.name, key) {
-            let removed = Removed::of(&address, namespace, stored, cause, left, self.now);
+            let left = left.filter(|left| !left.negative);
+            let left = left.and_then(|left| compression::open(&left.body, namespace));
+            let removed = Removed::of(&address, namespace, stored, cause, left.as_deref(), self.now);
             self.changes.borrow_mut().removed.extend(removed);
         }
     }

@@ -11,7 +11,7 @@ use crate::core::lease::table::Desk;
 use crate::core::lease::{Place, Ticket};
 use crate::core::policy::templates::Template;
 use crate::core::refusal::{Code, Refusal};
-use crate::core::state::{State, Stored};
+use crate::core::state::{OpenState, Opened};
 use crate::core::stats::{Lookup, Reason, Served};
 use crate::core::token::{Kind, Token};
 use crate::protocol::entry_arguments::EntryArguments;
@@ -31,7 +31,7 @@ impl Handler for Fetch {
         let fetch = Fetching { call, entry, found: &found, ask, length_ms, holder };
         if let Some(stored) = fetch.plain_hit() {
             found.answered(Lookup::Hit(Served::of(&stored)));
-            call.context.reply_found(c"HIT", stored.entry.result, signed(stored.entry.version));
+            call.context.reply_found(c"HIT", stored.result, signed(stored.entry.version));
             return Ok(());
         }
         match fetch.prepare()? {
@@ -64,7 +64,7 @@ pub struct Fetching<'f, 'a> {
 pub enum Prepared<'f> {
     Value {
         status: Status,
-        stored: Stored<'f>,
+        stored: Opened<'f>,
         due: bool,
     },
     Failed {
@@ -80,9 +80,11 @@ pub enum Prepared<'f> {
 impl<'f> Fetching<'f, '_> {
     /// What is answered most often, and leaves nothing to decide.
     #[inline]
-    pub fn plain_hit(&self) -> Option<Stored<'f>> {
-        match self.found.visible() {
-            State::Fresh(stored) if self.ask == Ask::default() && self.found.policy.refresh_percent == 0 => {
+    pub fn plain_hit(&self) -> Option<Opened<'f>> {
+        match self.found.open() {
+            OpenState::Fresh(stored)
+                if self.ask == Ask::default() && self.found.policy.refresh_percent == 0 =>
+            {
                 Some(stored)
             }
             _ => None,
@@ -92,7 +94,7 @@ impl<'f> Fetching<'f, '_> {
     /// Looks at what is there; all that can be refused is refused here.
     pub fn prepare(&self) -> Result<Prepared<'f>, Refusal> {
         let is_replica = || self.call.context.is_replica();
-        match self.ask.offer(&self.found.visible(), &self.found.policy, self.call.now) {
+        match self.ask.offer(&self.found.open(), &self.found.policy, self.call.now) {
             Offer::Hit { stored, due } => Ok(Prepared::Value { status: Status::Hit, stored, due }),
             Offer::Stale { stored, due } => Ok(Prepared::Value { status: Status::Stale, stored, due }),
             _ if is_replica() => Err(read_only()),
@@ -105,10 +107,10 @@ impl<'f> Fetching<'f, '_> {
     /// Bytes of what the answer brings: the result or message, the progress of another's lease, what a token says of tags.
     pub fn bytes(&self, prepared: &Prepared<'_>) -> usize {
         match prepared {
-            Prepared::Value { stored, due: false, .. } => stored.entry.result.len(),
+            Prepared::Value { stored, due: false, .. } => stored.result.len(),
             Prepared::Value { stored, due: true, .. } => {
                 let tags = self.call.bound_tags(&self.entry, &self.found.policy).unwrap_or_default();
-                stored.entry.result.len().saturating_add(Token::tag_bytes(&tags))
+                stored.result.len().saturating_add(Token::tag_bytes(&tags))
             }
             Prepared::Failed { message, .. } => message.len(),
             Prepared::Bypass => 0,

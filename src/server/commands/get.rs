@@ -2,7 +2,7 @@
 
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
-use crate::core::state::State;
+use crate::core::state::OpenState;
 use crate::core::stats::{Lookup, Served};
 use crate::protocol::reply::Reply;
 use crate::protocol::result::get::{COMMAND, Request};
@@ -16,18 +16,18 @@ impl Handler for Get {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let request = Request::parse(call.arguments, &call.limits)?;
         let found = call.look(&request.entry)?;
-        let state = found.visible();
+        let state = found.open();
         match state.served(request.stale) {
             Some(stored) => {
                 found.answered(match state {
-                    State::Stale(_) => Lookup::Stale(Served::of(stored)),
+                    OpenState::Stale(_) => Lookup::Stale(Served::of(stored)),
                     _ => Lookup::Hit(Served::of(stored)),
                 });
-                call.reply(&Reply::bulk(stored.entry.result));
+                call.reply(&Reply::bulk(stored.result));
             }
             None => {
                 found.answered(match state {
-                    State::Negative(_) => Lookup::Negative,
+                    OpenState::Negative(_) => Lookup::Negative,
                     _ => Lookup::Miss(found.reason(call.context, None)),
                 });
                 call.reply(&Reply::Nil);

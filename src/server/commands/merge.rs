@@ -27,7 +27,7 @@ impl Handler for Merge {
         }
         let params = call.params_for_rules(&entry, &found.policy)?;
         let (subject, terms) = call.subject_and_terms(&found, params.as_deref());
-        let (state, next) = (found.state(), found.next(call.context)?);
+        let (state, next) = (found.open(), found.next(call.context)?);
         let buffers = Buffers { result: &mut result, kept_tags: &mut kept_tags, tags: &mut tags };
         let decision = match decide(&merge, &subject, &state, next.version, &terms, buffers)? {
             Decision::Nothing => {

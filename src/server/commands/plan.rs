@@ -5,7 +5,6 @@ use super::super::plans::told_of_job;
 use super::super::runtime;
 use super::fetch::{Fetching, Prepared};
 use super::{Call, Handler};
-use crate::core::entry::Entry;
 use crate::core::fetch::{Ask, signed};
 use crate::core::refusal::Refusal;
 use crate::core::stats::{Lookup, Served};
@@ -36,10 +35,14 @@ impl Handler for Plan {
         });
         // Nothing is leased before nothing can be refused any more.
         let mut answers: Vec<Answer<'_, '_>> = Vec::with_capacity(plan.len());
+        let mut bytes = 0usize;
         for (index, fetch) in fetches.enumerate() {
-            answers.push(Answer::of(fetch).map_err(|refusal| told_of_job(index, refusal))?);
+            let answer = Answer::of(fetch).map_err(|refusal| told_of_job(index, refusal))?;
+            // Before the next is opened: it may be compressed, and is held until all are told.
+            bytes = bytes.saturating_add(answer.bytes());
+            call.limits.check_plan_reply(bytes)?;
+            answers.push(answer);
         }
-        call.limits.check_plan_reply(answers.iter().map(Answer::bytes).sum())?;
         call.context.reply_array(answers.len());
         answers.into_iter().for_each(|answer| answer.give(call));
         Ok(())
@@ -61,8 +64,7 @@ enum Answer<'f, 'p> {
 impl<'f, 'p> Answer<'f, 'p> {
     fn of(fetch: Fetching<'f, 'p>) -> Result<Self, Refusal> {
         if let Some(stored) = fetch.plain_hit() {
-            let Entry { result, version, .. } = stored.entry;
-            let served = Served::of(&stored);
+            let (result, version, served) = (stored.result, stored.entry.version, Served::of(&stored));
             return Ok(Answer::Hit { found: fetch.found, result, version, served });
         }
         let prepared = fetch.prepare()?;

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use super::super::keyspace::{Change, Declined, Found, Made, Next, Shared, store};
 use super::super::runtime::{self, Resolved};
 use super::{Call, Handler};
-use crate::core::entry::Tags;
+use crate::core::compression::Frame;
+use crate::core::entry::{Entry, Tags};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::limits::MAX_INTEGER;
 use crate::core::memo;
@@ -135,7 +136,9 @@ impl<'a> Warming<'_, 'a> {
                 if row.write.condition.is_some() {
                     self.stored.insert(name);
                 }
-                let made = Made::new(key, &found.address, next, entry);
+                let frame = found.compressed(entry, next.incarnation);
+                let body = frame.as_ref().map_or(entry.body, Frame::body);
+                let made = Made::new(key, &found.address, next, &Entry { body, ..*entry });
                 Change::Store(made.ok_or_else(|| Refusal::syntax("the entry is longer than any can be"))?)
             }
         };

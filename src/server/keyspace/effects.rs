@@ -13,7 +13,8 @@ use super::found::Next;
 use super::keys::{EntryKey, NamespaceKey};
 use super::removal::Removal;
 use super::{events, told};
-use crate::core::entry::Mark;
+use crate::core::body::Body;
+use crate::core::entry::{Entry, Mark};
 use crate::core::name::NamespaceName;
 use crate::core::namespace::{Era, Namespace};
 use crate::core::origin::Incarnation;
@@ -49,6 +50,33 @@ fn check(ledger: &Ledger<'_>, effect: &Effect<'_>) -> Result<(), Refusal> {
     }
 }
 
+/// Stores the result of an entry in another form, where that very entry still stands, and tells as [`mutate`] does.
+pub fn recode(
+    context: Context<'_>,
+    address: &Address<'_>,
+    (incarnation, version): (Incarnation, u64),
+    body: &Body<'_>,
+) {
+    let (key, name) = (address.key(), OwnedString::new(address.namespace.as_str().as_bytes()));
+    let placed = || {
+        let entry =
+            EntryKey::open(context, OwnedString::new(key.as_bytes()).borrow(), Mode::ReadUncounted).ok()?;
+        let entry = entry.get()?;
+        let stored = entry
+            .stored()
+            .filter(|stored| (stored.origin.incarnation(), stored.entry.version) == (incarnation, version))?;
+        let mut record = Vec::new();
+        Entry { body: *body, ..stored.entry }.encode(&mut record);
+        let key = key.as_bytes().into();
+        // It keeps the expiry of its key, or goes on without.
+        Some(Placed { key, origin: entry.share_origin(), record: record.into(), kept: false })
+    };
+    if let Some(placed) = placed() {
+        // Nothing of it can be refused: it was found where it belongs.
+        let _ = mutate(context, name.borrow(), &Effect::Compress(placed));
+    }
+}
+
 /// Removes entries that were opened for it, and tells as [`mutate`] does. `marks` are theirs, in their order; there is at
 /// least one.
 pub fn remove(
@@ -71,7 +99,7 @@ pub fn remove(
     };
     // Mostly nobody waits for any of them.
     if !waiting::is_idle() {
-        told::of(context.database(), namespace, &effect());
+        told::of(context, namespace, &effect());
     }
     if context.is_heard() {
         send(context, namespace, &effect());
@@ -123,7 +151,7 @@ pub fn carry_out(context: Context<'_>, name: BorrowedString<'_>, effect: &Effect
 fn carry_out_in(place: Place<'_>, effect: &Effect<'_>) -> Result<(), Refusal> {
     let Place { context, name, .. } = place;
     let mut namespace = match effect {
-        Effect::Entry(_) => None,
+        Effect::Entry(_) | Effect::Compress(_) => None,
         _ => Some(NamespaceKey::open(context, name, Mode::Write)?),
     };
     let effects = if let Effect::Many(effects) = effect { effects } else { std::slice::from_ref(effect) };
@@ -139,7 +167,7 @@ fn carry_out_in(place: Place<'_>, effect: &Effect<'_>) -> Result<(), Refusal> {
     // The namespace is closed by now: whoever is notified may do as they like.
     for effect in effects.iter().take(done) {
         events::notify(context, name, effect);
-        told::of(context.database(), name, effect);
+        told::of(context, name, effect);
     }
     outcome
 }
@@ -174,6 +202,7 @@ impl Place<'_> {
         match (effect, namespace) {
             (Effect::Namespace(state), Some(namespace)) => namespace.replace(state.clone().made(era)),
             (Effect::Entry(placed), _) => self.put(None, placed, Expiry::Later)?,
+            (Effect::Compress(placed), _) => self.recode(placed)?,
             (Effect::Set(_, placed), Some(namespace)) => {
                 let (version, mark) =
                     placed.entry().map_or((0, Mark(0)), |entry| (entry.version, entry.mark));
@@ -209,6 +238,9 @@ impl Place<'_> {
                     runtime::with(|runtime| runtime.invalidate_origins(name, *incarnation, scope));
                 }
             }
+            (Effect::Dictionary { incarnation, dictionary, dropped }, Some(namespace)) => {
+                namespace.install(*incarnation, dictionary, dropped)?;
+            }
             (Effect::Many(_), _) | (_, None) => {}
         }
         Ok(())
@@ -222,7 +254,7 @@ impl Place<'_> {
             .ledger
             .zip(placed.entry())
             .map(|(ledger, left)| (ledger, ledger.replaces(namespace, &placed.key, key.get(), &left)));
-        key.put(placed);
+        key.put(placed, self.era.is_some());
         if let (Some((ledger, before)), Some(stored)) = (before, key.get()) {
             ledger.stored(&placed.key, stored, before);
         }
@@ -232,6 +264,14 @@ impl Place<'_> {
             key.0.key.set_expiry(vanishes_at);
         }
         self.context.signal_modified(name.borrow());
+        Ok(())
+    }
+
+    /// Nobody is told: what the entry says stays the same.
+    fn recode(self, placed: &Placed<'_>) -> Result<(), Refusal> {
+        self.check_place(placed.origin.namespace().as_bytes(), &placed.key)?;
+        let name = OwnedString::new(&placed.key);
+        EntryKey::open(self.context, name.borrow(), Mode::Write)?.recode(placed, self.era.is_some());
         Ok(())
     }
 

@@ -25,7 +25,11 @@ pub fn notify(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effe
             };
             context.notify(event, namespace);
         }
-        Effect::Entry(_) | Effect::Namespace(_) | Effect::Many(_) => {}
+        Effect::Entry(_)
+        | Effect::Compress(_)
+        | Effect::Dictionary { .. }
+        | Effect::Namespace(_)
+        | Effect::Many(_) => {}
     }
 }
 

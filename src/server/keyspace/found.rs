@@ -1,15 +1,18 @@
 //! What a command meets: a namespace and an entry, looked up for reading.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::super::api::context::{Context, random_u64};
 use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
+use super::super::compression::{self, Fresh};
 use super::super::entry_type::StoredEntry;
 use super::super::runtime::{self, Account, Resolved};
 use super::super::{budget, counting};
 use super::keys::{FoundEntry, FoundNamespace, NamespaceKey};
+use crate::core::compression::Frame;
 use crate::core::entry::Entry;
 use crate::core::fence::Ground;
 use crate::core::instant::Instant;
@@ -18,7 +21,7 @@ use crate::core::origin::{Incarnation, Origin};
 use crate::core::refusal::Refusal;
 use crate::core::set::Decision;
 use crate::core::stamp::Stamp;
-use crate::core::state::{Address, State, Stored, Why};
+use crate::core::state::{Address, OpenState, State, Stored, Why};
 use crate::core::stats::{Lookup, Reason, Row};
 use crate::core::token::Token;
 use crate::protocol::apply::{Cause, Effect, Placed};
@@ -30,9 +33,12 @@ pub struct Found<'a> {
     pub policy: Rc<Account>,
     /// Whether the cache is switched off here, by its policy or altogether.
     pub bypassed: bool,
+    context: Context<'a>,
     namespace: Shared<'a>,
     entry: FoundEntry<'a>,
     now: Instant,
+    /// Its result, where that is stored compressed and was opened; none where that failed.
+    opened: OnceCell<Option<Vec<u8>>>,
 }
 
 /// A namespace, looked up once for one or many of its entries.
@@ -49,6 +55,10 @@ impl<'a> Shared<'a> {
             stored.meet(context.database(), name.bytes());
         }
         Ok(Shared(found))
+    }
+
+    pub fn get(&self) -> Option<&Namespace> {
+        self.0.get()
     }
 
     /// What the next mutation would get.
@@ -132,7 +142,7 @@ impl<'a> Found<'a> {
     ) -> Result<Self, Refusal> {
         let entry = FoundEntry::look(context, key)?;
         let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
-        Ok(Found { address, policy, bypassed, namespace, entry, now })
+        Ok(Found { address, policy, bypassed, context, namespace, entry, now, opened: OnceCell::new() })
     }
 
     /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
@@ -149,6 +159,31 @@ impl<'a> Found<'a> {
     /// What is there for those who look for a result: nothing where the cache is bypassed.
     pub fn visible(&self) -> State<'_> {
         if self.bypassed { State::Absent(Why::Disabled) } else { self.state() }
+    }
+
+    /// The same with its result, for those who read that.
+    #[inline]
+    pub fn open(&self) -> OpenState<'_> {
+        self.visible().open(|stored| self.result(stored))
+    }
+
+    /// What is there, whatever the policy says of it, with its result.
+    #[inline]
+    fn result(&self, stored: &Stored<'a>) -> Option<&[u8]> {
+        match stored.entry.body.as_raw() {
+            Some(result) => Some(result),
+            None => self.opened.get_or_init(|| self.decompress(stored)).as_deref(),
+        }
+    }
+
+    /// None where it is damaged, which is remembered.
+    #[cold]
+    fn decompress(&self, stored: &Stored<'_>) -> Option<Vec<u8>> {
+        let result = compression::open(&stored.entry.body, self.namespace.0.get());
+        if result.is_none() {
+            self.entry.get()?.mark_corrupt();
+        }
+        result
     }
 
     /// A lookup of it was answered.
@@ -212,9 +247,21 @@ impl<'a> Found<'a> {
         next: Next,
     ) -> Result<Effect<'static>, Declined> {
         Ok(match self.admitted(decision, since)? {
-            Some(entry) => Effect::Set(cause, self.place(next.incarnation, entry)),
+            Some(entry) => {
+                let frame = self.compressed(entry, next.incarnation);
+                let body = frame.as_ref().map_or(entry.body, Frame::body);
+                Effect::Set(cause, self.place(next.incarnation, &Entry { body, ..*entry }))
+            }
             None => self.invalidation(next, None),
         })
+    }
+
+    /// The result of an entry that is about to be stored here, where it is to be compressed.
+    pub fn compressed(&self, entry: &Entry<'_>, incarnation: Incarnation) -> Option<Frame> {
+        self.policy.compress_from?;
+        let Found { address, policy, context, .. } = self;
+        let namespace = self.namespace.0.get();
+        Fresh { context: *context, address, policy, incarnation, namespace, entry }.compressed()
     }
 
     /// The entry that a write which was decided here stores, none where it removes what is here; or why it has no effect.

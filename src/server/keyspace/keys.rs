@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use libc::c_void;
 
@@ -12,6 +13,7 @@ use super::super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
 use super::super::runtime;
 use super::found::Next;
+use crate::core::compression::dictionary::Dictionary;
 use crate::core::entry::Mark;
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
@@ -148,6 +150,27 @@ impl<'a> NamespaceKey<'a> {
         });
     }
 
+    /// Gives the namespace a dictionary; nothing happens where there is none, or it is of another life.
+    pub fn install(
+        &mut self,
+        incarnation: Incarnation,
+        dictionary: &Arc<Dictionary>,
+        dropped: &[u32],
+    ) -> Result<(), Refusal> {
+        let Some(namespace) = self.get().filter(|namespace| namespace.incarnation() == incarnation) else {
+            return Ok(());
+        };
+        if !namespace.dictionaries().admits(dictionary, dropped) {
+            let number = dictionary.number();
+            return Err(Refusal::syntax(format!(
+                "dictionary {number} is not after those of its namespace, or is one too many"
+            )));
+        }
+        let clock = namespace.clock();
+        self.change(incarnation, clock, |namespace| namespace.install(Arc::clone(dictionary), dropped));
+        Ok(())
+    }
+
     pub fn replace(&mut self, namespace: Namespace) {
         let value = StoredNamespace::new(namespace).into_value();
         // SAFETY: a value of that type, given away.
@@ -169,10 +192,28 @@ impl<'a> EntryKey<'a> {
         self.0.value.as_ref().map(|value| unsafe { StoredEntry::from_value(value) })
     }
 
-    pub fn put(&mut self, placed: &Placed<'_>) {
+    /// Puts an entry there; `is_trusted` where its record was made here.
+    pub fn put(&mut self, placed: &Placed<'_>, is_trusted: bool) {
         let origin = runtime::with(|runtime| runtime.share(&placed.origin));
-        if let Some(entry) = StoredEntry::new(origin, &placed.record) {
+        let make = if is_trusted { StoredEntry::new } else { StoredEntry::checked };
+        if let Some(entry) = make(origin, &placed.record) {
             self.set(entry);
+        }
+    }
+
+    /// Puts the same entry there in another stored form, where that very one stands and is not compressed yet.
+    pub fn recode(&mut self, placed: &Placed<'_>, is_trusted: bool) {
+        let Some(old) = self.get().filter(|old| old.is_raw_form_of(placed)) else { return };
+        let make = if is_trusted { StoredEntry::new } else { StoredEntry::checked };
+        let Some(entry) = make(old.share_origin(), &placed.record) else { return };
+        entry.take_over(old);
+        let value = entry.into_value();
+        // SAFETY: a value of that type, given away. What was there is given back, or the new one is not taken; either was
+        // given by `into_value`, and is ours again.
+        unsafe {
+            let replaced = self.0.key.replace_value(&ENTRY_TYPE, value);
+            drop(StoredEntry::reclaim(replaced.unwrap_or(value)));
+            self.0.value = replaced.map_or(self.0.value, |_| Some(value));
         }
     }
 

@@ -22,7 +22,7 @@ mod sights;
 mod storing;
 mod told;
 
-pub use effects::{carry_out, emit, mutate, remove};
+pub use effects::{carry_out, emit, mutate, recode, remove};
 pub use found::{Clock, Declined, Found, Next, Shared, is_alive};
 pub use keys::{EntryKey, FoundNamespace};
 pub use removal::Removal;

@@ -10,7 +10,7 @@ use crate::core::follow::{Followed, Follower, Sight, sight};
 use crate::core::instant::Instant;
 use crate::core::lease::Place;
 use crate::core::name::{NamespaceName, OperationName};
-use crate::core::state::{Address, State, Why};
+use crate::core::state::{Address, OpenState, Why};
 use crate::protocol::reply::Reply;
 use crate::protocol::result::next::change;
 
@@ -39,7 +39,7 @@ pub fn at_last(context: Context<'_>, place: &Place<'_>, ask: Ask, now: Instant) 
     let name = OwnedString::new(place.address.namespace.as_str().as_bytes());
     let resolved = runtime::with(|runtime| runtime.resolve_address(&place.address));
     let found = Found::look(context, name.borrow(), (place.address, resolved), now);
-    let state = found.as_ref().map_or(State::Absent(Why::Unknown), Found::visible);
+    let state = found.as_ref().map_or(OpenState::Absent(Why::Unknown), Found::open);
     let offer = found.as_ref().map(|found| ask.offer(&state, &found.policy, now));
     match offer {
         Ok(Offer::Hit { stored, .. }) => Fetched::value(Status::Hit, &stored),
@@ -89,10 +89,10 @@ fn see<T>(
     let name = OwnedString::new(place.address.namespace.as_str().as_bytes());
     let resolved = runtime::with(|runtime| runtime.resolve_address(&place.address));
     let found = Found::look(context, name.borrow(), (place.address, resolved), now);
-    let state = found.as_ref().map_or(State::Absent(Why::Unknown), Found::visible);
+    let state = found.as_ref().map_or(OpenState::Absent(Why::Unknown), Found::open);
     let progress = with_leases(|leases| leases.progress(place, now));
     let gone_at = state.present().and_then(|stored| match state {
-        State::Negative(_) => stored.entry.ends_at(),
+        OpenState::Negative(_) => stored.entry.ends_at(),
         _ => stored.entry.gone_at(),
     });
     let (sight, version) = sight(&state, progress);

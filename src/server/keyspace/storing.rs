@@ -108,7 +108,7 @@ pub fn store(
     let words = context.is_heard().then(|| many(|| changes.iter().filter_map(|change| change.effect(cause))));
     if !waiting::is_idle() {
         let effects = changes.iter().filter_map(|change| change.effect(cause));
-        effects.for_each(|effect| told::of(context.database(), name, &effect));
+        effects.for_each(|effect| told::of(context, name, &effect));
     }
     let era = Some(runtime::with(|runtime| runtime.era()));
     let mut namespace = NamespaceKey::open(context, name, Mode::Write)?;

@@ -1,9 +1,12 @@
 //! What an effect means to those who wait for the entry.
 
 use super::super::api::context::Context;
+use super::super::api::key::Mode;
 use super::super::api::string::BorrowedString;
+use super::super::compression;
 use super::super::sweep;
 use super::super::waiting::{self, with_leases};
+use super::keys::FoundNamespace;
 use crate::core::fetch::{Fetched, Status};
 use crate::core::lease::Place;
 use crate::core::name::NamespaceName;
@@ -12,11 +15,13 @@ use crate::protocol::apply::{Effect, Placed};
 
 /// An effect was carried out. A write ends the lease and answers all who wait; an invalidation revokes the lease, and
 /// one of them is next.
-pub fn of(database: i32, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
+pub fn of(context: Context<'_>, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
+    let database = context.database();
     match effect {
         Effect::Set(_, placed) => {
             if let Some(place) = place(database, namespace, &placed.key) {
-                with_leases(|leases| leases.answer_all(&place, || fetched(placed)));
+                let result = opened(context, namespace, placed);
+                with_leases(|leases| leases.answer_all(&place, || fetched(placed, result.as_deref())));
             }
             waiting::changed_key(database, &placed.key);
         }
@@ -38,7 +43,8 @@ pub fn of(database: i32, namespace: BorrowedString<'_>, effect: &Effect<'_>) {
             waiting::revoke(database, namespace.bytes(), scope);
             sweep::ask(database);
         }
-        Effect::Many(effects) => effects.iter().for_each(|effect| of(database, namespace, effect)),
+        Effect::Many(effects) => effects.iter().for_each(|effect| of(context, namespace, effect)),
+        Effect::Compress(_) | Effect::Dictionary { .. } => {}
         Effect::Entry(placed) => waiting::changed_key(database, &placed.key),
         // Where it took another's place, that has told already.
         Effect::Namespace(_) => waiting::changed_namespace(database, namespace.bytes()),
@@ -54,15 +60,25 @@ fn place<'a>(database: i32, namespace: BorrowedString<'a>, key: &'a [u8]) -> Opt
     Some(Place { database, address })
 }
 
+/// The result of what was written, which whoever waits must not get compressed; none where that is as it was given.
+fn opened(context: Context<'_>, namespace: BorrowedString<'_>, placed: &Placed<'_>) -> Option<Vec<u8>> {
+    let entry = placed.entry().filter(|entry| entry.body.as_raw().is_none())?;
+    let namespace = FoundNamespace::look(context, namespace, Mode::ReadUncounted).ok()?;
+    compression::open(&entry.body, namespace.get())
+}
+
 /// What was written, for those who waited for it.
-fn fetched(placed: &Placed<'_>) -> Fetched {
+fn fetched(placed: &Placed<'_>, opened: Option<&[u8]>) -> Fetched {
     let now = Context::time_of_day();
-    match placed.entry() {
-        Some(entry) if entry.negative => Fetched::failed(entry.result, entry.version),
-        Some(entry) => match entry.failure.filter(|failure| now < failure.until) {
-            Some(failure) => Fetched::failed(failure.message, entry.version),
-            None => Fetched::value_of(Status::Hit, &entry),
-        },
-        None => Fetched::failed(b"the result is gone", 0),
+    let Some(entry) = placed.entry() else { return Fetched::failed(GONE, 0) };
+    let failure = entry.failure.filter(|failure| now < failure.until);
+    match (failure, entry.body.as_raw().or(opened)) {
+        _ if entry.negative => Fetched::failed(entry.message(), entry.version),
+        (Some(failure), _) => Fetched::failed(failure.message, entry.version),
+        (None, Some(result)) => Fetched::value_of(Status::Hit, &entry, result),
+        (None, None) => Fetched::failed(GONE, 0),
     }
 }
+
+/// What those are told who waited for what cannot be read. It does not happen.
+const GONE: &[u8] = b"the result is gone";

@@ -16,7 +16,7 @@ use crate::core::instant::Instant;
 use crate::core::lease::index::FlightId;
 use crate::core::lease::settle::Scene;
 use crate::core::lease::{OwnedPlace, Ticket};
-use crate::core::state::{State, Why};
+use crate::core::state::{OpenState, Why};
 use crate::core::stats::Counter;
 use crate::core::token::Token;
 use crate::protocol::reply::Reply;
@@ -149,13 +149,13 @@ fn settle(context: Context<'_>, id: FlightId, place: &OwnedPlace, now: Instant) 
                 with_leases(|leases| leases.postpone(id));
                 return;
             }
-            let scene = Scene { state: &found.state(), policy: &policy, bypassed, since };
+            let scene = Scene { state: &found.open(), policy: &policy, bypassed, since };
             with_leases(|leases| leases.settle(id, &scene, now));
         }
         // Something else stands at one of the keys. Whoever gets the lease will be told so.
         Err(_) => {
             let since = Token::before_namespace(place.address.namespace);
-            let state = State::Absent(Why::Unknown);
+            let state = OpenState::Absent(Why::Unknown);
             let scene = Scene { state: &state, policy: &policy, bypassed: false, since };
             with_leases(|leases| leases.settle(id, &scene, now));
         }
