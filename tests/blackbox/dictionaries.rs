@@ -270,6 +270,45 @@ fn dictionaries_are_bounded_and_go_when_no_entry_uses_them() {
     assert_eq!(call!(client, "EXISTS", "none"), 0.into());
 }
 
+/// Results of another shape than all others.
+fn shaped(shape: &str, n: u64) -> String {
+    let noise = json(n, 60).replace("status", shape).replace("completed", &shape.to_uppercase());
+    format!("<{shape} kind='{shape}-of-{shape}'>{noise}</{shape}><{shape}-end/>")
+}
+
+#[test]
+fn a_better_dictionary_takes_over_and_the_old_one_stays_while_it_is_used() {
+    let server = compressing(Launch::new());
+    let mut client = server.client();
+    fill(&mut client);
+    let store = |client: &mut Client, shape: &str, count: u64| {
+        let sets: Vec<_> = (0..count)
+            .map(|n| {
+                args!["CACHE.RESULT", "SET", "ns", "op", format!("\"{shape}{}\"", n % 50), shaped(shape, n)]
+            })
+            .collect();
+        sets.chunks(1000).for_each(|sets| drop(client.pipeline(sets)));
+    };
+    let until = |client: &mut Client, shape: &str, expected: &str| {
+        wait_until("the better one is in use", || {
+            cache!(client, "SET", "ns", "op", "\"probe\"", shaped(shape, 1));
+            encoding(client, "\"probe\"") == expected
+        });
+    };
+    let old = cache!(client, "GET", "ns", "op", "7");
+    store(&mut client, "resolution", 2000);
+    until(&mut client, "resolution", "zstd:2");
+    assert_eq!(cache!(client, "GET", "ns", "op", "7"), old, "the first is still there");
+    // Invalidated entries count until they are freed.
+    call!(client, "CACHE.INVALIDATE", "OPERATION", "ns", "op");
+    wait_until("they are freed", || call!(client, "DBSIZE").int() == 1);
+    store(&mut client, "transcription", 20_000);
+    until(&mut client, "transcription", "zstd:3");
+    assert!(encoding(&mut client, "\"transcription7\"").starts_with("zstd"));
+    let taken = call!(client, "MEMORY", "USAGE", "ns").int();
+    assert!(taken < 2 * 8192 + 4000, "{taken} bytes: more than two dictionaries");
+}
+
 #[test]
 fn a_damaged_entry_with_a_dictionary_is_a_miss() {
     let server = compressing(Launch::new());
