@@ -167,6 +167,15 @@ impl Sampled {
     }
 }
 
+/// Gives a dictionary an identity of two bytes, in place of one of four that each frame would bear. Below 2^15 they are
+/// reserved (RFC 8878, section 5).
+fn identify(dictionary: &mut [u8]) {
+    let identity = 0x8000 | (crc32fast::hash(dictionary) & 0x7fff);
+    if let Some(place) = dictionary.get_mut(4..8) {
+        place.copy_from_slice(&identity.to_le_bytes());
+    }
+}
+
 impl Lesson {
     pub fn bytes(&self) -> usize {
         self.samples.iter().map(|sample| sample.len()).sum()
@@ -181,7 +190,8 @@ impl Lesson {
         let numbered = || self.samples.iter().enumerate();
         let lessons: Vec<&[u8]> =
             numbered().filter(|(index, _)| !is_held_out(index)).map(|(_, sample)| &sample[..]).collect();
-        let bytes = zstd::dict::from_samples(&lessons, TRAINED_BYTES).ok()?;
+        let mut bytes = zstd::dict::from_samples(&lessons, TRAINED_BYTES).ok()?;
+        identify(&mut bytes);
         let candidate = Arc::new(Dictionary::new(1, operation, &bytes)?);
         let mut size = |dictionary| {
             let of = |sample: &[u8]| {
