@@ -151,6 +151,13 @@ fn a_sample_is_bounded_and_drawn_from_all() {
         sampler.see(Subject { operation: &operation, ..SUBJECT }, &result(n, 9), || n);
         assert!(sampler.bytes() <= 32 * (256 << 10));
     }
+    sampler.see(SUBJECT, b"some result", || 0);
+    let before = sampler.bytes();
+    sampler.forget(Some(1), None);
+    sampler.forget(None, Some("m"));
+    assert_eq!(sampler.bytes(), before);
+    sampler.forget(Some(0), Some("n"));
+    assert_eq!(sampler.bytes(), 0);
 }
 
 #[test]

@@ -127,6 +127,14 @@ impl Sampler {
         self.sampled.get_mut(at)
     }
 
+    /// What was sampled of a namespace goes with it, and of all of them in a database, or everywhere, with that.
+    pub fn forget(&mut self, database: Option<i32>, namespace: Option<&str>) {
+        self.sampled.retain(|Sampled { subject, .. }| {
+            database.is_some_and(|database| database != subject.database)
+                || namespace.is_some_and(|namespace| *namespace != *subject.namespace)
+        });
+    }
+
     /// How many bytes all samples have.
     pub fn bytes(&self) -> usize {
         self.sampled.iter().map(|sampled| sampled.bytes).sum()
