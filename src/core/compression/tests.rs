@@ -71,6 +71,16 @@ fn damage_and_lies_are_noticed() {
     assert_eq!([forged(stored, length - 1), forged(stored, length + 1)], [None, None]);
     assert_eq!(forged(&stored[..stored.len() - 1], length), None);
     assert_eq!(forged(b"", 1), None);
+    let mut record = Vec::new();
+    frame.body().encode(&mut record);
+    let opened = |record: &[u8]| {
+        let body = Body::decode(Reader::new(record), true).expect("a body");
+        Press::default().open(&body, None)
+    };
+    assert_eq!(opened(&record), Some(result(1, 20)));
+    let checksum_at = record.len() - stored.len() - 1;
+    record[checksum_at] ^= 1;
+    assert_eq!(opened(&record), None, "what it would open to is never looked at");
     let numbered = Compression { dictionary: 1, length: NonZeroU32::new(length).expect("not zero") };
     assert_eq!(Press::default().open(&Body::compressed(stored, numbered), None), None, "no such dictionary");
 }
