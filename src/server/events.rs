@@ -95,6 +95,7 @@ unsafe extern "C" fn on_role_change(
     guarded((), || {
         runtime::with(runtime::Runtime::begin_era);
         waiting::forget_leases();
+        compression::forget(None, None);
         sweep::resume();
         budget::resume();
     });
@@ -175,6 +176,7 @@ unsafe extern "C" fn on_flush(
         {
             let database = (flushed.dbnum >= 0).then_some(flushed.dbnum);
             runtime::with(|runtime| runtime.roster.borrow_mut().flush(database));
+            compression::forget(database, None);
             waiting::drop_database(database);
             budget::forget(database);
             counting::forget_departed();

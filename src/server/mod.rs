@@ -6,6 +6,7 @@
 //! | [`commands`] | the handlers: parse, look, decide, apply, reply |
 //! | [`keyspace`] | opening namespaces and entries, and carrying out effects |
 //! | [`entry_type`], [`namespace_type`] | the two data types and their callbacks |
+//! | [`compression`] | results made smaller, and opened again; the thread that does the long ones |
 //! | [`registration`] | the command table as the server wants it |
 //! | [`info`] | the section `cache` of INFO |
 //! | [`config`], [`events`], [`runtime`] | configuration, what the server tells us, the state of this process |

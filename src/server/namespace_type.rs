@@ -13,7 +13,7 @@ use super::api::io::{Digest, Io};
 use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::{counting, rules, runtime, sweep, waiting};
+use super::{compression, counting, rules, runtime, sweep, waiting};
 use crate::core::namespace::Namespace;
 use crate::core::origin::Incarnation;
 use crate::protocol::apply::Effect;
@@ -166,6 +166,9 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
             runtime::with(|runtime| runtime.roster.borrow_mut().remove(database, key.bytes()));
             waiting::drop_namespace(database, key.bytes());
             counting::namespace_unlinked(key.bytes());
+            if let Ok(name) = std::str::from_utf8(key.bytes()) {
+                compression::forget(Some(database), Some(name));
+            }
             sweep::ask(database);
         }
     });

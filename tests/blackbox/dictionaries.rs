@@ -20,14 +20,14 @@ fn result(n: u64) -> String {
     json(n, 250)
 }
 
-fn compressing(launch: Launch) -> Server {
+pub fn compressing(launch: Launch) -> Server {
     let server = launch.start();
     policy!(server.client(), "SET", "*", "*", "COMPRESS", "100");
     server
 }
 
 /// Stores results until there is a dictionary for them; whatever is stored from now on uses that.
-fn teach(client: &mut Client, ns: &str, operation: &str) {
+pub fn teach(client: &mut Client, ns: &str, operation: &str) {
     let sets: Vec<_> = (0..200u64)
         .map(|n| {
             args!["CACHE.RESULT", "SET", ns, operation, format!("\"taught {n}\""), result(n), "EX", 1000]
@@ -172,9 +172,10 @@ fn an_entry_whose_dictionary_is_gone_is_a_miss() {
     let without = call!(client, "DUMP", "ns").bulk().to_vec();
     fill(&mut client);
     call!(client, "RESTORE", "ns", 0, without, "REPLACE");
-    assert_eq!(cache!(client, "GET", "ns", "op", "7"), nil());
-    assert_eq!(op("7").info(&mut client, "why"), "corrupt".into());
+    // Also before anybody has tried to open it.
     assert_eq!(cache!(client, "EXISTS", "ns", "op", "7"), 0.into());
+    assert_eq!(op("7").info(&mut client, "why"), "corrupt".into());
+    assert_eq!(cache!(client, "GET", "ns", "op", "7"), nil());
     assert_eq!(cache!(client, "SET", "ns", "op", "7", result(1), "NX"), ok());
     assert_eq!(cache!(client, "GET", "ns", "op", "7").text(), result(1));
 }
@@ -268,6 +269,45 @@ fn dictionaries_are_bounded_and_go_when_no_entry_uses_them() {
     other[1] = b"none".to_vec();
     assert_eq!(client.call(&other), ok());
     assert_eq!(call!(client, "EXISTS", "none"), 0.into());
+}
+
+/// Results of another shape than all others.
+fn shaped(shape: &str, n: u64) -> String {
+    let noise = json(n, 60).replace("status", shape).replace("completed", &shape.to_uppercase());
+    format!("<{shape} kind='{shape}-of-{shape}'>{noise}</{shape}><{shape}-end/>")
+}
+
+#[test]
+fn a_better_dictionary_takes_over_and_the_old_one_stays_while_it_is_used() {
+    let server = compressing(Launch::new());
+    let mut client = server.client();
+    fill(&mut client);
+    let store = |client: &mut Client, shape: &str, count: u64| {
+        let sets: Vec<_> = (0..count)
+            .map(|n| {
+                args!["CACHE.RESULT", "SET", "ns", "op", format!("\"{shape}{}\"", n % 50), shaped(shape, n)]
+            })
+            .collect();
+        sets.chunks(1000).for_each(|sets| drop(client.pipeline(sets)));
+    };
+    let until = |client: &mut Client, shape: &str, expected: &str| {
+        wait_until("the better one is in use", || {
+            cache!(client, "SET", "ns", "op", "\"probe\"", shaped(shape, 1));
+            encoding(client, "\"probe\"") == expected
+        });
+    };
+    let old = cache!(client, "GET", "ns", "op", "7");
+    store(&mut client, "resolution", 2000);
+    until(&mut client, "resolution", "zstd:2");
+    assert_eq!(cache!(client, "GET", "ns", "op", "7"), old, "the first is still there");
+    // Invalidated entries count until they are freed.
+    call!(client, "CACHE.INVALIDATE", "OPERATION", "ns", "op");
+    wait_until("they are freed", || call!(client, "DBSIZE").int() == 1);
+    store(&mut client, "transcription", 20_000);
+    until(&mut client, "transcription", "zstd:3");
+    assert!(encoding(&mut client, "\"transcription7\"").starts_with("zstd"));
+    let taken = call!(client, "MEMORY", "USAGE", "ns").int();
+    assert!(taken < 2 * 8192 + 4000, "{taken} bytes: more than two dictionaries");
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::compression::json;
+use crate::dictionaries::teach;
 use crate::harness::{Client, Entry, Launch, Random, Server, assert_same_digests, digests, ok};
-use crate::{args, cache, call};
+use crate::{args, cache, call, policy};
 
 const ENTRY: Entry = Entry { ns: "ns", operation: "op", params: "{}" };
 
@@ -129,6 +131,23 @@ fn mutations_of_a_namespace_leave_the_server_alive() {
     let payload = dump(&mut client, "ns");
     let accepted = restore_mutations(&mut server, "ns", &payload, 32);
     assert!(accepted > 5 && accepted < MUTATIONS, "{accepted} were accepted");
+}
+
+#[test]
+fn mutations_of_what_is_compressed_leave_the_server_alive() {
+    let mut server = gullible();
+    let mut client = server.client();
+    policy!(client, "SET", "*", "*", "COMPRESS", "100");
+    fill(&mut client);
+    teach(&mut client, "ns", "op");
+    cache!(client, "SET", "ns", "op", "{}", json(7, 250), "EX", 3600, "GRACE", 5000, "TAGS", 1, "t");
+    assert_eq!(ENTRY.info(&mut client, "encoding"), "zstd:1".into());
+    let key = ENTRY.key(&mut client);
+    for (key, seed) in [(key.as_str(), 35), ("ns", 36)] {
+        let payload = dump(&mut client, key);
+        let accepted = restore_mutations(&mut server, key, &payload, seed);
+        assert!(accepted > 5 && accepted < MUTATIONS, "{accepted} of {key} were accepted");
+    }
 }
 
 #[test]

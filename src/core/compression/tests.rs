@@ -71,6 +71,16 @@ fn damage_and_lies_are_noticed() {
     assert_eq!([forged(stored, length - 1), forged(stored, length + 1)], [None, None]);
     assert_eq!(forged(&stored[..stored.len() - 1], length), None);
     assert_eq!(forged(b"", 1), None);
+    let mut record = Vec::new();
+    frame.body().encode(&mut record);
+    let opened = |record: &[u8]| {
+        let body = Body::decode(Reader::new(record), true).expect("a body");
+        Press::default().open(&body, None)
+    };
+    assert_eq!(opened(&record), Some(result(1, 20)));
+    let checksum_at = record.len() - stored.len() - 1;
+    record[checksum_at] ^= 1;
+    assert_eq!(opened(&record), None, "what it would open to is never looked at");
     let numbered = Compression { dictionary: 1, length: NonZeroU32::new(length).expect("not zero") };
     assert_eq!(Press::default().open(&Body::compressed(stored, numbered), None), None, "no such dictionary");
 }
@@ -151,6 +161,13 @@ fn a_sample_is_bounded_and_drawn_from_all() {
         sampler.see(Subject { operation: &operation, ..SUBJECT }, &result(n, 9), || n);
         assert!(sampler.bytes() <= 32 * (256 << 10));
     }
+    sampler.see(SUBJECT, b"some result", || 0);
+    let before = sampler.bytes();
+    sampler.forget(Some(1), None);
+    sampler.forget(None, Some("m"));
+    assert_eq!(sampler.bytes(), before);
+    sampler.forget(Some(0), Some("n"));
+    assert_eq!(sampler.bytes(), 0);
 }
 
 #[test]

@@ -29,8 +29,8 @@ const SUBJECTS: usize = 32;
 /// An operation that was not seen for so many results gives way to another.
 const FORGOTTEN: u64 = 10_000;
 
-/// How long a dictionary gets at most, in bytes.
-const TRAINED_BYTES: usize = 16 << 10;
+/// How long a dictionary gets at most, in bytes. Twice as much makes results of 8 KiB no smaller, and short ones longer.
+const TRAINED_BYTES: usize = 8 << 10;
 
 /// Whose results they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +127,14 @@ impl Sampler {
         self.sampled.get_mut(at)
     }
 
+    /// What was sampled of a namespace goes with it, and of all of them in a database, or everywhere, with that.
+    pub fn forget(&mut self, database: Option<i32>, namespace: Option<&str>) {
+        self.sampled.retain(|Sampled { subject, .. }| {
+            database.is_some_and(|database| database != subject.database)
+                || namespace.is_some_and(|namespace| *namespace != *subject.namespace)
+        });
+    }
+
     /// How many bytes all samples have.
     pub fn bytes(&self) -> usize {
         self.sampled.iter().map(|sampled| sampled.bytes).sum()
@@ -167,6 +175,15 @@ impl Sampled {
     }
 }
 
+/// Gives a dictionary an identity of two bytes, in place of one of four that each frame would bear. Below 2^15 they are
+/// reserved (RFC 8878, section 5).
+fn identify(dictionary: &mut [u8]) {
+    let identity = 0x8000 | (crc32fast::hash(dictionary) & 0x7fff);
+    if let Some(place) = dictionary.get_mut(4..8) {
+        place.copy_from_slice(&identity.to_le_bytes());
+    }
+}
+
 impl Lesson {
     pub fn bytes(&self) -> usize {
         self.samples.iter().map(|sample| sample.len()).sum()
@@ -181,7 +198,8 @@ impl Lesson {
         let numbered = || self.samples.iter().enumerate();
         let lessons: Vec<&[u8]> =
             numbered().filter(|(index, _)| !is_held_out(index)).map(|(_, sample)| &sample[..]).collect();
-        let bytes = zstd::dict::from_samples(&lessons, TRAINED_BYTES).ok()?;
+        let mut bytes = zstd::dict::from_samples(&lessons, TRAINED_BYTES).ok()?;
+        identify(&mut bytes);
         let candidate = Arc::new(Dictionary::new(1, operation, &bytes)?);
         let mut size = |dictionary| {
             let of = |sample: &[u8]| {

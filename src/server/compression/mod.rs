@@ -23,7 +23,7 @@ use crate::core::body::{Body, Compression};
 use crate::core::compression::dictionary::Dictionary;
 use crate::core::compression::training::Subject;
 use crate::core::compression::uses::Uses;
-use crate::core::compression::{Frame, INLINE_BYTES, is_wanted};
+use crate::core::compression::{Frame, INLINE_BYTES, Press, is_wanted};
 use crate::core::entry::Entry;
 use crate::core::namespace::Namespace;
 use crate::core::origin::Incarnation;
@@ -93,6 +93,16 @@ impl Fresh<'_> {
             result: result.into(),
         })
     }
+}
+
+/// A namespace is gone, or all of a database, or all: so is what was sampled of it.
+pub fn forget(database: Option<i32>, namespace: Option<&str>) {
+    runtime::with(|runtime| {
+        runtime.sampler.borrow_mut().forget(database, namespace);
+        if namespace.is_none() {
+            *runtime.press.borrow_mut() = Press::default();
+        }
+    });
 }
 
 /// The result of a body, of an entry in this namespace; none where it is damaged.

@@ -1,6 +1,7 @@
 //! The thread that does what would hold the server for too long. It is there only while there is something to do, and
 //! calls nothing of the server but its allocator.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -109,10 +110,11 @@ pub fn has_done() -> bool {
 
 /// The thread: until nothing is left to do.
 fn work() {
-    let _stopping = Stopping;
+    let working = Working(Cell::new(0));
     let mut press = Press::default();
     while let Some(job) = next() {
         let bytes = job.bytes();
+        working.0.set(bytes);
         let done = job.run(&mut press);
         desk().done.push_back((bytes, done));
     }
@@ -125,13 +127,15 @@ fn next() -> Option<Job> {
     job
 }
 
-/// However the thread ends, another may begin.
-struct Stopping;
+/// The bytes of the job that the thread is at. However the thread ends, another may begin.
+struct Working(Cell<usize>);
 
-impl Drop for Stopping {
+impl Drop for Working {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            desk().is_running = false;
+            let mut desk = desk();
+            desk.bytes = desk.bytes.saturating_sub(self.0.get());
+            desk.is_running = false;
         }
     }
 }
