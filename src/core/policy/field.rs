@@ -86,32 +86,6 @@ impl Field {
         self.row().accepted
     }
 
-    /// Whether anything obeys this field yet. Rules keep the others, but nobody should be let set them and
-    /// wonder why nothing happens.
-    pub fn in_force(self) -> bool {
-        match self {
-            Field::Ttl
-            | Field::Grace
-            | Field::Negative
-            | Field::Jitter
-            | Field::Lease
-            | Field::Retry
-            | Field::Refresh
-            | Field::TtlFrom
-            | Field::ExpiresFrom
-            | Field::Tags
-            | Field::Ignore
-            | Field::Hash
-            | Field::Compress
-            | Field::MaxBytes
-            | Field::MaxWeight
-            | Field::Evict
-            | Field::Removals
-            | Field::Target
-            | Field::Bypass => true,
-        }
-    }
-
     /// Whether it is about a namespace as a whole, and so belongs to rules for operation `*` only.
     pub fn is_budget(self) -> bool {
         matches!(self, Field::MaxBytes | Field::MaxWeight | Field::Evict | Field::Removals)

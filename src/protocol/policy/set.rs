@@ -67,17 +67,4 @@ impl Request {
         }
         Ok(Request { patterns, values })
     }
-
-    /// Whether this version does what the fields say. Asked of clients only: what a later version's primary
-    /// sends is kept for it.
-    pub fn check_in_force(&self) -> Result<(), Refusal> {
-        match self.values.iter().find(|(field, _)| !field.in_force()) {
-            None => Ok(()),
-            Some((field, _)) => {
-                let name = field.name();
-                let message = format!("field {name} takes no effect in this version, so it is not accepted");
-                Err(Refusal::new(Code::BadPolicy, message))
-            }
-        }
-    }
 }

@@ -88,6 +88,11 @@ impl<'a> Context<'a> {
         self.has_flag(raw::REDISMODULE_CTX_FLAGS_SLAVE)
     }
 
+    /// Whether a file is being loaded, of which part is still to come.
+    pub fn is_loading(self) -> bool {
+        self.has_flag(raw::REDISMODULE_CTX_FLAGS_LOADING)
+    }
+
     /// Whether the client must not wait: in a transaction, in a script.
     pub fn denies_blocking(self) -> bool {
         self.has_flag(raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING)

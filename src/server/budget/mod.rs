@@ -243,7 +243,7 @@ unsafe extern "C" fn on_timer(context: *mut raw::RedisModuleCtx, _data: *mut c_v
             // A replica removes what its primary says. Whatever ends this begins anew.
             return None;
         }
-        if context.avoids_replica_traffic() {
+        if context.avoids_replica_traffic() || context.is_loading() {
             return Some(POSTPONED_MS);
         }
         slice(context)

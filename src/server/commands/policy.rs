@@ -1,6 +1,5 @@
 //! `CACHE.POLICY`: rules are this process's, so its handlers only parse, do and reply.
 
-use super::super::api::context::Source;
 use super::super::runtime;
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
@@ -18,11 +17,7 @@ impl Handler for Set {
     const COMMAND: Command = set::COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let request = set::Request::parse(call.arguments)?;
-        if call.context.source() == Source::Client {
-            request.check_in_force()?;
-        }
-        let set::Request { patterns, values } = request;
+        let set::Request { patterns, values } = set::Request::parse(call.arguments)?;
         runtime::with(|runtime| {
             runtime.change_rules(|rules| rules.set(patterns.namespace, patterns.operation, values))
         })?;
