@@ -53,6 +53,8 @@ pub struct Roll {
     lists: [List; 2],
     random: Random,
     tidying: Option<Tidying>,
+    /// Room for those that are drawn, used again and again.
+    candidates: Vec<(Rank, Spot)>,
 }
 
 /// Where a member is.
@@ -79,7 +81,7 @@ const SLACK: usize = 1024;
 
 impl Roll {
     pub fn new(seed: u64) -> Self {
-        Roll { lists: Default::default(), random: Random::new(seed), tidying: None }
+        Roll { lists: Default::default(), random: Random::new(seed), tidying: None, candidates: Vec::new() }
     }
 
     /// How many members there are, whether or not they are still there.
@@ -134,59 +136,68 @@ impl Roll {
 
     /// Chooses who goes, and takes it out; none where nobody can.
     pub fn choose(&mut self, wanted: &Wanted, mut look: impl FnMut(&Member) -> Look) -> Option<Member> {
-        loop {
-            let drawn = self.draw(wanted);
-            let (chosen, gone) = self.choose_among(wanted, drawn, &mut look);
-            let is_progress = !gone.is_empty();
-            let mut leaving: Vec<Spot> = gone;
-            leaving.extend(chosen);
-            // From the end, since the last member of a list takes the place of one that leaves.
-            leaving.sort_unstable_by(|one, other| other.cmp(one));
-            let taken: Vec<(Spot, Option<Member>)> =
-                leaving.into_iter().map(|spot| (spot, self.take(spot))).collect();
-            if chosen.is_some() {
-                return taken
-                    .into_iter()
-                    .find(|(spot, _)| Some(*spot) == chosen)
-                    .and_then(|(_, member)| member);
+        let mut candidates = std::mem::take(&mut self.candidates);
+        let chosen = loop {
+            self.draw(wanted, &mut candidates);
+            let (chosen, gone) = self.choose_among(wanted, &mut candidates, &mut look);
+            match chosen {
+                None if gone.is_empty() => break None,
+                None => drop(self.take_all(gone, None)),
+                Some(spot) if gone.is_empty() => break self.take(spot),
+                Some(spot) => break self.take_all(gone, Some(spot)),
             }
-            if !is_progress {
-                return None;
-            }
-        }
+        };
+        candidates.clear();
+        self.candidates = candidates;
+        chosen
     }
 
-    /// The spots of those to choose among, each once: all where they are few.
-    fn draw(&mut self, wanted: &Wanted) -> Vec<Spot> {
-        let [light, weighty] = [&self.lists[0], &self.lists[1]].map(|list| list.len);
-        let light = if wanted.measure == Measure::Weight { 0 } else { light };
-        let all = light.saturating_add(weighty);
-        let spot = |n: usize| match n.checked_sub(light) {
-            None => Spot { list: 0, at: n },
-            Some(at) => Spot { list: 1, at },
+    /// Takes out some, and one more, which is returned.
+    fn take_all(&mut self, mut some: Vec<Spot>, one: Option<Spot>) -> Option<Member> {
+        some.extend(one);
+        // From the end, since the last member of a list takes the place of one that leaves.
+        some.sort_unstable_by(|one, other| other.cmp(one));
+        let mut taken = None;
+        for spot in some {
+            let member = self.take(spot);
+            if Some(spot) == one {
+                taken = member;
+            }
+        }
+        taken
+    }
+
+    /// Draws those to choose among, each once: all where they are few.
+    fn draw(&mut self, wanted: &Wanted, candidates: &mut Vec<(Rank, Spot)>) {
+        candidates.clear();
+        let Roll { lists, random, .. } = self;
+        let [light, weighty] = lists;
+        let light_len = if wanted.measure == Measure::Weight { 0 } else { light.len };
+        let all = light_len.saturating_add(weighty.len);
+        let mut draw = |n: usize| {
+            let (list, at, members) = match n.checked_sub(light_len) {
+                None => (0, n, &*light),
+                Some(at) => (1, at, &*weighty),
+            };
+            let Some(Member { claim, .. }) = members.get(at) else { return };
+            candidates.push((claim.rank(wanted.evict, wanted.measure, wanted.now), Spot { list, at }));
         };
         if all <= wanted.candidates {
-            return (0..all).map(spot).collect();
+            (0..all).for_each(draw);
+            return;
         }
-        let mut drawn: Vec<Spot> = (0..wanted.candidates).map(|_| spot(self.random.below(all))).collect();
-        drawn.sort_unstable();
-        drawn.dedup();
-        drawn
+        (0..wanted.candidates).for_each(|_| draw(random.below(all)));
+        candidates.sort_unstable_by_key(|(_, spot)| *spot);
+        candidates.dedup_by_key(|(_, spot)| *spot);
     }
 
     /// Who goes, and who is not there any more.
     fn choose_among(
         &mut self,
         wanted: &Wanted,
-        drawn: Vec<Spot>,
+        candidates: &mut Vec<(Rank, Spot)>,
         look: &mut impl FnMut(&Member) -> Look,
     ) -> (Option<Spot>, Vec<Spot>) {
-        let rank = |claim: &Claim| claim.rank(wanted.evict, wanted.measure, wanted.now);
-        let known = |spot: Spot| {
-            let member = self.lists.get(spot.list).and_then(|list| list.get(spot.at));
-            member.map(|member| (rank(&member.claim), spot))
-        };
-        let mut candidates: Vec<(Rank, Spot)> = drawn.into_iter().filter_map(known).collect();
         let (mut gone, mut is_spared_met) = (Vec::new(), false);
         while let Some((index, &(_, spot))) = candidates.iter().enumerate().max_by_key(|(_, (rank, _))| *rank)
         {
@@ -199,7 +210,7 @@ impl Roll {
                 Look::Living(claim) if list_of(&claim) == spot.list => {
                     member.claim = claim;
                     if let Some(candidate) = candidates.get_mut(index) {
-                        candidate.0 = rank(&claim);
+                        candidate.0 = claim.rank(wanted.evict, wanted.measure, wanted.now);
                     }
                 }
                 Look::Living(_) | Look::Missing => {

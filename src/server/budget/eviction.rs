@@ -28,6 +28,8 @@ pub struct Watched<'a, 'c> {
     pub context: Context<'c>,
     pub database: i32,
     pub name: NamespaceName<'a>,
+    /// Its key, which is the same.
+    pub key: BorrowedString<'a>,
     pub budget: &'a Budget,
     pub now: Instant,
     /// The version of the entry that was only just stored, and does not go for it.
@@ -55,9 +57,11 @@ pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool + Copy) -> Option<
             continue;
         }
         let now = context.now();
-        let Some(life) = life(context, namespace) else { continue };
+        let key = OwnedString::new(name.as_bytes());
+        let Some(life) = life(context, namespace, key.borrow()) else { continue };
+        let key = key.borrow();
         let watched =
-            Watched { context, database, name: namespace, budget: &budget, now, spared: None, life };
+            Watched { context, database, name: namespace, key, budget: &budget, now, spared: None, life };
         let rest_ms = match watched.enforce(is_over) {
             Ok(End::Done) => continue,
             Ok(End::Over) => REST_MS,
@@ -73,9 +77,8 @@ pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool + Copy) -> Option<
 }
 
 /// What the living entries of a namespace come to; none where there is none.
-fn life(context: Context<'_>, name: NamespaceName<'_>) -> Option<Arc<Gauges>> {
-    let key = OwnedString::new(name.as_str().as_bytes());
-    let found = FoundNamespace::look(context, key.borrow(), Mode::ReadUncounted).ok()?;
+fn life(context: Context<'_>, name: NamespaceName<'_>, key: BorrowedString<'_>) -> Option<Arc<Gauges>> {
+    let found = FoundNamespace::look(context, key, Mode::ReadUncounted).ok()?;
     let incarnation = found.get()?.incarnation();
     runtime::with(|runtime| runtime.life_gauges(name.as_str(), incarnation))
 }
@@ -106,13 +109,12 @@ impl<'c> Watched<'_, 'c> {
     fn enforce(&self, is_over: impl Fn() -> bool) -> Result<End, Refusal> {
         let records = self.budget.removals;
         let recorder = records.map(|records| Recorder::open(self.context, self.name, records)).transpose()?;
-        let key = OwnedString::new(self.name.as_str().as_bytes());
         let end = with_roll(self.database, self.name.as_str(), |roll| {
             while let Some(measure) = self.exceeded() {
                 if is_over() {
                     return Ok(End::Over);
                 }
-                let found = FoundNamespace::look(self.context, key.borrow(), Mode::ReadUncounted)?;
+                let found = FoundNamespace::look(self.context, self.key, Mode::ReadUncounted)?;
                 let Some(namespace) = found.get() else { break };
                 let Some(going) = self.choose(roll, namespace, measure) else { break };
                 if !going.carry_out(self.context, recorder.as_ref()) {
@@ -168,9 +170,8 @@ impl<'c> Watched<'_, 'c> {
 
     /// Takes out of the roll what is there twice, or not any more.
     fn tidy(&self) {
-        let key = OwnedString::new(self.name.as_str().as_bytes());
         with_roll(self.database, self.name.as_str(), |roll| {
-            if let Ok(found) = FoundNamespace::look(self.context, key.borrow(), Mode::ReadUncounted)
+            if let Ok(found) = FoundNamespace::look(self.context, self.key, Mode::ReadUncounted)
                 && let Some(namespace) = found.get()
             {
                 roll.tidy(|member| {

@@ -24,6 +24,7 @@ use crate::core::stats::gauges::Gauges;
 pub struct Ledger<'c> {
     context: Context<'c>,
     name: NamespaceName<'c>,
+    key: BorrowedString<'c>,
     budget: Budget,
     now: Instant,
     /// Where removals are recorded.
@@ -59,7 +60,7 @@ impl<'c> Ledger<'c> {
         let Some(budget) = of(name.as_str()) else { return Ok(None) };
         let recorder = budget.removals.map(|records| Recorder::open(context, name, records)).transpose()?;
         let changes = RefCell::default();
-        Ok(Some(Ledger { context, name, budget, now: context.now(), recorder, changes }))
+        Ok(Some(Ledger { context, name, key: namespace, budget, now: context.now(), recorder, changes }))
     }
 
     /// Whether an entry may be stored at all.
@@ -153,6 +154,7 @@ impl<'c> Ledger<'c> {
             context: self.context,
             database: self.context.database(),
             name: self.name,
+            key: self.key,
             budget: &self.budget,
             now: self.now,
             spared: Some(last),
