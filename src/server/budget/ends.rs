@@ -49,6 +49,10 @@ fn remove(context: Context<'_>, ended: &Ended, now: Instant) -> Option<()> {
     let key = OwnedString::new(namespace.as_str().as_bytes());
     let found = FoundNamespace::look(context, key.borrow(), Mode::ReadUncounted).ok();
     let found = found.as_ref().and_then(FoundNamespace::get);
+    if found.is_none() && context.is_moving_slots() {
+        // It may be on its way, and the entry and the stream with it.
+        return None;
+    }
     let Some(going) = Going::of(context, (&address, name), found, Cause::Expired, now) else {
         return Some(());
     };
