@@ -29,8 +29,11 @@ const COMPRESS: &str = "100b";
 /// Where every run finds the same results.
 const SEED: u64 = 7;
 
-/// By then a dictionary is made of what was stored, and the buffers of clients have shrunk.
-const SETTLED: Duration = Duration::from_secs(3);
+/// By then a dictionary is made of what was stored, and installed.
+const LEARNT: Duration = Duration::from_secs(2);
+
+/// By then the server has dropped what it had for a client that left.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// What entries may take of plain strings.
 const MOST: f64 = 1.1;
@@ -138,19 +141,19 @@ impl Taken {
 fn taken(store: Store, source: Source<'_>, entries: usize) -> Result<Option<f64>, Box<dyn Error>> {
     let server = Server::start()?;
     let mut client = Client::connect(server.port())?;
-    warm_up(&mut client, store, source, entries)?;
     if store == Store::Compressed {
         let set = ["CACHE.POLICY", "SET", NAMESPACE, "*", "COMPRESS", COMPRESS];
         if !client.ask(&set)?.is("OK") {
             return Ok(None);
         }
     }
+    warm_up(&mut client, store, source, entries)?;
     client.ask(&["CACHE.CLOCK", NAMESPACE])?;
     let before = used(server.port())?;
     fill(&mut client, store, source, entries)?;
     if store == Store::Compressed {
         // Again, now that there is a dictionary.
-        thread::sleep(SETTLED);
+        thread::sleep(LEARNT);
         fill(&mut client, store, source, entries)?;
     }
     drop(client);
@@ -159,7 +162,8 @@ fn taken(store: Store, source: Source<'_>, entries: usize) -> Result<Option<f64>
     Ok(Some(taken / entries as f64))
 }
 
-/// Stores others and drops them: the server then remembers as many params as it ever will, and its buffers have grown.
+/// Stores others and drops them: the server then remembers as many params as it ever will, and samples, and its buffers
+/// have grown. A change of rules would make it forget.
 fn warm_up(
     client: &mut Client,
     store: Store,

@@ -83,7 +83,7 @@ impl Options {
             lapses: 3,
             tags: tags::Effort { entries: 100_000, rounds: 3 },
             contests: 3,
-            weighed: 50_000,
+            weighed: 200_000,
             trace: 1_000_000,
             ..self
         }

@@ -22,8 +22,8 @@ const ROOM: usize = KEYS / 10;
 /// How steep the trace is: the n-th key is asked for as often as 1 / n^s.
 const SKEWS: [f64; 3] = [0.8, 1.0, 1.2];
 
-/// How many entries are drawn to choose among; [`CANDIDATES`] are, by the module.
-const DRAWN: [usize; 3] = [5, CANDIDATES, 64];
+/// How many entries are drawn to choose among: one is no choice at all, [`CANDIDATES`] are what the module draws.
+const DRAWN: [usize; 4] = [1, 5, CANDIDATES, 64];
 
 /// The share of the hits of exact LRU that is to be kept.
 const LEAST: f64 = 0.95;
@@ -42,7 +42,7 @@ pub fn run(requests: usize) -> Result<(), Box<dyn Error>> {
     println!(
         "\nsampling: {KEYS} keys, room for {ROOM}; hits in percent of {requests} requests, and of exact LRU"
     );
-    let head = DRAWN.map(|drawn| format!("{drawn} drawn")).map(|head| format!(" {head:<24}")).concat();
+    let head = DRAWN.map(|drawn| format!("{drawn} drawn")).map(|head| format!(" {head:<14}")).concat();
     println!("  {:<8} {:<10}{head}", "Zipf, s", "exact LRU");
     let mut least = f64::INFINITY;
     for skew in SKEWS {
@@ -51,7 +51,7 @@ pub fn run(requests: usize) -> Result<(), Box<dyn Error>> {
         let mut line = format!("  {skew:<8} {:<10.2}", exact * 100.0);
         for drawn in DRAWN {
             let sampled = hits(&mut Sampled::new(drawn)?, &trace);
-            line += &format!(" {:<24}", format!("{:.2}, {:.3}", sampled * 100.0, sampled / exact));
+            line += &format!(" {:<14}", format!("{:.2}, {:.3}", sampled * 100.0, sampled / exact));
             least = if drawn == CANDIDATES { least.min(sampled / exact) } else { least };
         }
         println!("{line}");
