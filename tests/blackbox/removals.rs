@@ -359,6 +359,25 @@ fn a_key_that_holds_something_else_refuses_the_write() {
 }
 
 #[test]
+fn an_entry_that_is_stored_again_and_again_is_waited_for_once() {
+    let (_server, mut client) = with_records();
+    policy!(client, "SET", "ns", "*", "REMOVALS", "10", "MAXWEIGHT", "1000");
+    let used =
+        |client: &mut Client| -> i64 { client.info("memory", "used_memory").unwrap().parse().unwrap() };
+    let store = |client: &mut Client, times: usize| {
+        let sets: Vec<_> = (0..times)
+            .map(|n| args!["CACHE.RESULT", "SET", "ns", "op", n % 3, n, "WEIGHT", 1, "PX", 1_000_000 + n])
+            .collect();
+        client.pipeline(&sets);
+    };
+    store(&mut client, 2000);
+    let before = used(&mut client);
+    store(&mut client, 30_000);
+    // Each end that is remembered takes some 70 bytes.
+    wait_until("what was overwritten leaves nothing", || used(&mut client) - before < 600_000);
+}
+
+#[test]
 fn what_others_remove_is_not_recorded() {
     let (_server, mut client) = with_records();
     (0..4).for_each(|n| put(&mut client, &n.to_string(), "r", "WEIGHT 1 PX 300"));
