@@ -25,6 +25,7 @@ pub use removals::Recorder;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use libc::c_void;
@@ -39,6 +40,7 @@ use crate::core::budget::deadlines::Deadlines;
 use crate::core::budget::roll::{Member, Roll};
 use crate::core::entry::Entry;
 use crate::core::name::NamespaceName;
+use crate::core::origin::Origin;
 use crate::core::state::Address;
 
 /// Used by the main thread only; no borrow is held across a call into the server.
@@ -162,12 +164,13 @@ pub fn awaits_ends() -> bool {
 }
 
 /// An entry loses its key: it need not be waited for any more.
-pub fn unlinked(database: i32, key: &[u8], namespace: &str, entry: &Entry<'_>) {
+pub fn unlinked(database: i32, key: &[u8], origin: Arc<Origin>, entry: &Entry<'_>) {
     let Some(ends_at) = entry.weight.and_then(|_| entry.ends_at()) else { return };
     BUDGETS.with(|budgets| {
-        let namespace = NamespaceName::parse(namespace.as_bytes()).ok();
-        if let Some(address) = namespace.and_then(|namespace| Address::of_key(namespace, key)) {
-            budgets.deadlines.borrow_mut().remove(ends_at, database, address.fingerprint);
+        let namespace = NamespaceName::parse(origin.namespace().as_bytes()).ok();
+        let address = namespace.and_then(|namespace| Address::of_key(namespace, key));
+        if let Some(fingerprint) = address.map(|address| address.fingerprint) {
+            budgets.deadlines.borrow_mut().remove(ends_at, database, fingerprint, origin);
         }
     });
 }
