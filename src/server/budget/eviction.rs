@@ -47,6 +47,20 @@ enum End {
 
 /// Looks at namespaces that may be over their budget; when to go on, none where nothing is left.
 pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool + Copy) -> Option<u64> {
+    // They must not keep the others waiting.
+    let mut postponed = Vec::new();
+    let rest_ms = enforce_due(context, is_over, &mut postponed);
+    let rest_ms = rest_ms.or_else(|| (!postponed.is_empty()).then_some(POSTPONED_MS));
+    BUDGETS.with(|budgets| budgets.due.borrow_mut().extend(postponed));
+    rest_ms
+}
+
+/// Takes up one after another, until it is time to stop; those that nothing may be removed from are `postponed`.
+fn enforce_due(
+    context: Context<'_>,
+    is_over: impl Fn() -> bool + Copy,
+    postponed: &mut Vec<(i32, Box<str>)>,
+) -> Option<u64> {
     while let Some((database, name)) = BUDGETS.with(|budgets| budgets.due.borrow_mut().pop_first()) {
         let (Some(budget), Ok(namespace)) = (of(&name), NamespaceName::parse(name.as_bytes())) else {
             continue;
@@ -58,16 +72,17 @@ pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool + Copy) -> Option<
         let Some(life) = life(context, namespace) else { continue };
         let watched =
             Watched { context, database, name: namespace, budget: &budget, now, spared: None, life };
-        let rest_ms = match watched.enforce(is_over) {
-            Ok(End::Done) => continue,
-            Ok(End::Over) => REST_MS,
+        match watched.enforce(is_over) {
+            Ok(End::Done) => {}
+            Ok(End::Over) => {
+                BUDGETS.with(|budgets| budgets.due.borrow_mut().insert((database, name)));
+                return Some(REST_MS);
+            }
             Err(refusal) => {
                 log::warning(&format!("namespace '{name}' stays over its budget: {refusal}"));
-                POSTPONED_MS
+                postponed.push((database, name));
             }
-        };
-        BUDGETS.with(|budgets| budgets.due.borrow_mut().insert((database, name)));
-        return Some(rest_ms);
+        }
     }
     None
 }
@@ -87,13 +102,13 @@ impl<'c> Watched<'_, 'c> {
             self.tidy();
         }
         // Whatever is refused now is tried again later.
-        if self.exceeded().is_some() && self.enforce(|| false).is_err() {
+        if self.exceeded().next().is_some() && self.enforce(|| false).is_err() {
             super::ask(self.database, self.name.as_str());
         }
     }
 
-    /// The budget that is exceeded, by what is stored and what is reserved.
-    fn exceeded(&self) -> Option<Measure> {
+    /// The budgets that are exceeded, by what is stored and what is reserved.
+    fn exceeded(&self) -> impl Iterator<Item = Measure> + use<> {
         let load = self.life.load();
         let reserved = match self.budget.max_weight {
             Some(_) => with_leases(|leases| leases.reserved(self.database, self.name.as_str())),
@@ -108,13 +123,14 @@ impl<'c> Watched<'_, 'c> {
         let recorder = records.map(|records| Recorder::open(self.context, self.name, records)).transpose()?;
         let key = OwnedString::new(self.name.as_str().as_bytes());
         let end = with_roll(self.database, self.name.as_str(), |roll| {
-            while let Some(measure) = self.exceeded() {
+            while self.exceeded().next().is_some() {
                 if is_over() {
                     return Ok(End::Over);
                 }
                 let found = FoundNamespace::look(self.context, key.borrow(), Mode::ReadUncounted)?;
                 let Some(namespace) = found.get() else { break };
-                let Some(going) = self.choose(roll, namespace, measure) else { break };
+                let going = self.exceeded().find_map(|measure| self.choose(roll, namespace, measure));
+                let Some(going) = going else { break };
                 if !going.carry_out(self.context, recorder.as_ref()) {
                     break;
                 }
