@@ -384,7 +384,7 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
             )
         };
         if let (Some(key), Some(stored)) = (key, stored) {
-            budget::unlinked(database, key.bytes(), stored.origin.namespace(), &stored.entry);
+            budget::unlinked(database, key.bytes(), entry.share_origin(), &stored.entry);
             if !with_followers(|followers| followers.is_empty()) {
                 waiting::changed_key(database, key.bytes());
             }

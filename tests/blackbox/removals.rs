@@ -188,6 +188,25 @@ fn what_ends_is_removed_and_recorded_by_the_module() {
     assert_eq!(records(&mut client)[1], record("5", "expired", 1, "e"));
 }
 
+/// A fingerprint is the same in all namespaces.
+#[test]
+fn like_entries_of_two_namespaces_that_end_at_once_are_both_recorded() {
+    let server = Server::start();
+    let mut client = server.client();
+    policy!(client, "SET", "n*", "*", "REMOVALS", "1000");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let ends_at = (now + std::time::Duration::from_millis(300)).as_millis().to_string();
+    for ns in ["n1", "n2", "n3"] {
+        assert_eq!(cache!(client, "SET", ns, "op", "1", "a", "WEIGHT", 5, "PXAT", &ends_at), ok());
+    }
+    cache!(client, "INVALIDATE", "n2", "op", "1");
+    for (ns, cause) in [("n1", "expired"), ("n2", "invalidated"), ("n3", "expired")] {
+        let stream = format!("result:{{{ns}}}:removals");
+        wait_until("it is recorded", || !records_of(&mut client, &stream).is_empty());
+        assert_eq!(records_of(&mut client, &stream), [record("1", cause, 5, "a")]);
+    }
+}
+
 #[test]
 fn the_removal_and_its_record_are_one_transaction() {
     let (server, mut client) = with_records();
