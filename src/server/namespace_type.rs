@@ -13,7 +13,7 @@ use super::api::io::{Digest, Io};
 use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::{counting, rules, runtime, sweep, waiting};
+use super::{budget, counting, rules, runtime, sweep, waiting};
 use crate::core::namespace::Namespace;
 use crate::core::origin::Incarnation;
 use crate::protocol::apply::Effect;
@@ -164,6 +164,7 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
             runtime::with(|runtime| runtime.roster.borrow_mut().remove(database, key.bytes()));
             waiting::drop_namespace(database, key.bytes());
             counting::namespace_unlinked(key.bytes());
+            budget::namespace_unlinked(database, key.bytes());
             sweep::ask(database);
         }
     });

@@ -34,8 +34,9 @@ pub struct Ledger<'c> {
 #[derive(Default)]
 struct Changes {
     removed: Vec<Removed>,
-    /// The version of the entry that was stored last.
-    last: u64,
+    /// The version of the entry that was stored last, unless it is more than the whole budget: a failure is remembered
+    /// however long its message, but does not stay then.
+    last: Option<u64>,
     /// What the namespace comes to, once anything was stored under a budget.
     life: Option<Arc<Gauges>>,
     is_untidy: bool,
@@ -107,7 +108,8 @@ impl<'c> Ledger<'c> {
             return;
         }
         let changes = &mut *self.changes.borrow_mut();
-        changes.last = stored.entry.version;
+        let is_admitted = self.check(StoredEntry::bytes_of(entry.record().len()), &stored.entry).is_ok();
+        changes.last = is_admitted.then_some(stored.entry.version);
         let life = changes.life.get_or_insert_with(|| origin.life_gauges().unwrap_or_default());
         if before.entered.is_none_or(|entered| entered != origin) {
             let claim = entry.claim_of(&stored.entry);
@@ -152,7 +154,7 @@ impl<'c> Ledger<'c> {
             name: self.name,
             budget: &self.budget,
             now: self.now,
-            spared: Some(last),
+            spared: last,
             life,
         };
         watched.after_write(is_untidy);
