@@ -32,6 +32,7 @@ use libc::c_void;
 use redis_module::raw;
 
 use super::api::context::{Context, random_u64};
+use super::api::log;
 use super::api::timer::Timer;
 use super::guard::guarded;
 use super::runtime;
@@ -39,6 +40,7 @@ use crate::core::budget::Budget;
 use crate::core::budget::deadlines::Deadlines;
 use crate::core::budget::roll::{Member, Roll};
 use crate::core::entry::Entry;
+use crate::core::instant::Instant;
 use crate::core::name::NamespaceName;
 use crate::core::origin::Origin;
 use crate::core::state::Address;
@@ -58,6 +60,8 @@ struct Budgets {
     /// Namespaces that may be over their budget for another reason than a write.
     due: RefCell<BTreeSet<(i32, Box<str>)>>,
     timer_is_set: Cell<bool>,
+    /// Before this nobody is told again that something cannot be removed.
+    silent_until: Cell<Option<Instant>>,
 }
 
 thread_local! {
@@ -73,6 +77,9 @@ const SLICE: Duration = Duration::from_micros(500);
 /// How long to rest between two slices, in milliseconds, and where nothing may be done just now.
 const REST_MS: u64 = 5;
 const POSTPONED_MS: u64 = 250;
+
+/// How long to be silent after a complaint, in milliseconds.
+const SILENT_MS: u64 = 10_000;
 
 /// What the rules say of a namespace, where that is anything.
 pub fn of(namespace: &str) -> Option<Budget> {
@@ -158,6 +165,13 @@ pub fn swap(one: i32, other: i32) {
     }
 }
 
+/// A namespace loses its key: nothing of it has to go for a budget any more. Where it comes back, that is surveyed.
+pub fn namespace_unlinked(database: i32, name: &[u8]) {
+    let Ok(name) = std::str::from_utf8(name) else { return };
+    let roll = BUDGETS.with(|budgets| budgets.rolls.borrow_mut().get_mut(&database)?.remove(name));
+    drop(roll);
+}
+
 /// Whether any entry is waited for to end.
 pub fn awaits_ends() -> bool {
     BUDGETS.with(|budgets| !budgets.deadlines.borrow().is_empty())
@@ -202,6 +216,17 @@ fn enter(database: i32, namespace: &str, member: Member, entries: u64) -> bool {
         rolls.entry(namespace.into()).or_insert_with(|| Roll::new(random_u64())).enter(member);
         false
     })
+}
+
+/// Says in the log that something cannot be removed: now and then, since it is tried again many times a second, and for
+/// each entry.
+fn complain(now: Instant, message: impl FnOnce() -> String) {
+    BUDGETS.with(|budgets| {
+        if budgets.silent_until.get().is_none_or(|until| until <= now) {
+            budgets.silent_until.set(Some(now.plus(SILENT_MS)));
+            log::warning(&message());
+        }
+    });
 }
 
 /// Runs `body` with the roll of a namespace, which nobody else finds meanwhile: the server may be called.
