@@ -24,6 +24,7 @@ mod invalidate_plan;
 mod invalidate_scopes;
 mod invalidate_survival;
 mod invalidation_model;
+mod janitor;
 mod lease_events;
 mod lease_failures;
 mod lease_fencing;
