@@ -31,6 +31,9 @@ const BUDGET: u64 = 3_000_000;
 const SOURCES: u32 = 14;
 const BEFORE_JANITOR: usize = 10;
 
+/// Up to which they are encoded again at the end.
+const AGAIN: usize = 9;
+
 /// How long what ends early lives on.
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -54,6 +57,9 @@ pub fn run(stage: &Stage) -> Result<(), Box<dyn Error>> {
     let janitor = Staying::start(port, encoder.shelf.folder(), encoder.log)?;
     encoder.encode(BEFORE_JANITOR..encoder.sources.len())?;
     encoder.end_otherwise()?;
+    encoder.wait_until_cleared()?;
+    // Those that were pushed out first are wanted again, which fills the shelf up.
+    encoder.encode(1..AGAIN)?;
     encoder.wait_until_cleared()?;
     encoder.lose_a_file(port)?;
     encoder.sum_up(&janitor.go_home()?)
@@ -135,14 +141,13 @@ impl Encoder {
         say("takes back all of the one before that, by its tag: invalidated");
         shelf.cache.merge(OPERATION, &shelf::params(ending), &json!({}), Some(SHORT))?;
         say(&format!("lets the one before that live for {SHORT:?}: expired"));
+        thread::sleep(SHORT);
         Ok(())
     }
 
     /// Waits until the janitor has cleared away all that went.
     fn wait_until_cleared(&mut self) -> Result<(), Box<dyn Error>> {
         let began = Instant::now();
-        // It goes by itself, so the shelf may be in order before it went.
-        thread::sleep(SHORT);
         loop {
             match self.shelf.check() {
                 Ok(_) => return Ok(()),
