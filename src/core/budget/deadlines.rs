@@ -3,16 +3,17 @@
 //! An entry whose removal is to be recorded carries no Redis expiry: the module removes it when its time is over, and
 //! records that in the same step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::core::fingerprint::Fingerprint;
 use crate::core::instant::Instant;
 use crate::core::origin::Origin;
 
-/// The ends of entries, the next one first. Fingerprints are the same in all namespaces: the origin tells them apart.
+/// The ends of entries by database, the next one first. Fingerprints are the same in all namespaces: the origin tells them
+/// apart.
 #[derive(Debug, Default)]
-pub struct Deadlines(BTreeSet<(Instant, i32, Fingerprint, Arc<Origin>)>);
+pub struct Deadlines(BTreeMap<i32, BTreeSet<(Instant, Fingerprint, Arc<Origin>)>>);
 
 /// An entry that has come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,38 +25,48 @@ pub struct Ended {
 
 impl Deadlines {
     pub fn insert(&mut self, ends_at: Instant, database: i32, fingerprint: Fingerprint, origin: Arc<Origin>) {
-        self.0.insert((ends_at, database, fingerprint, origin));
+        self.0.entry(database).or_default().insert((ends_at, fingerprint, origin));
     }
 
     /// The entry lost its key.
     pub fn remove(&mut self, ends_at: Instant, database: i32, fingerprint: Fingerprint, origin: Arc<Origin>) {
-        self.0.remove(&(ends_at, database, fingerprint, origin));
+        if let Some(ends) = self.0.get_mut(&database) {
+            ends.remove(&(ends_at, fingerprint, origin));
+            if ends.is_empty() {
+                self.0.remove(&database);
+            }
+        }
     }
 
     /// Whether any has come to its end.
     pub fn is_due(&self, now: Instant) -> bool {
-        self.0.first().is_some_and(|(ends_at, ..)| *ends_at <= now)
+        self.due(now).is_some()
+    }
+
+    /// A database in which some have.
+    fn due(&self, now: Instant) -> Option<i32> {
+        let is_due =
+            |ends: &BTreeSet<(Instant, _, _)>| ends.first().is_some_and(|(ends_at, ..)| *ends_at <= now);
+        self.0.iter().find(|(_, ends)| is_due(ends)).map(|(database, _)| *database)
     }
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// Forgets those of a database; none is all of them.
-    pub fn forget(&mut self, database: Option<i32>) {
-        self.0.retain(|(_, place, ..)| database.is_some_and(|database| database != *place));
+    /// Takes out those of a database, none is all of them: however many they are, this takes no time.
+    pub fn take(&mut self, database: Option<i32>) -> Deadlines {
+        match database {
+            None => std::mem::take(self),
+            Some(database) => Deadlines(self.0.remove_entry(&database).into_iter().collect()),
+        }
     }
 
     /// Takes the next that has come to its end.
     pub fn next_ended(&mut self, now: Instant) -> Option<Ended> {
-        if !self.is_due(now) {
-            return None;
-        }
-        let (_, database, fingerprint, origin) = self.0.pop_first()?;
+        let database = self.due(now)?;
+        let (ends_at, fingerprint, origin) = self.0.get(&database)?.first()?.clone();
+        self.remove(ends_at, database, fingerprint, Arc::clone(&origin));
         Some(Ended { database, origin, fingerprint })
     }
 }
@@ -100,10 +111,10 @@ mod tests {
         let ended: Vec<_> = std::iter::from_fn(|| deadlines.next_ended(at(20))).collect();
         let of: Vec<_> =
             ended.iter().map(|ended| (ended.database, ended.fingerprint.as_bytes()[0])).collect();
-        assert_eq!(of, [(0, 1), (1, 1), (0, 2)]);
-        deadlines.forget(Some(1));
+        assert_eq!(of, [(0, 1), (0, 2), (1, 1)], "of each database in order");
+        drop(deadlines.take(Some(1)));
         assert!(!deadlines.is_empty());
-        deadlines.forget(None);
+        drop(deadlines.take(None));
         assert!(deadlines.is_empty());
     }
 }

@@ -150,10 +150,21 @@ pub fn resume() {
 
 /// A database was emptied; none is all of them.
 pub fn forget(database: Option<i32>) {
-    BUDGETS.with(|budgets| {
-        budgets.rolls.borrow_mut().retain(|place, _| database.is_some_and(|database| database != *place));
-        budgets.deadlines.borrow_mut().forget(database);
+    let known = BUDGETS.with(|budgets| {
+        let mut rolls = budgets.rolls.borrow_mut();
+        let rolls: Vec<_> = match database {
+            None => std::mem::take(&mut *rolls).into_values().collect(),
+            Some(database) => rolls.remove(&database).into_iter().collect(),
+        };
+        (rolls, budgets.deadlines.borrow_mut().take(database))
     });
+    if known.0.is_empty() && known.1.is_empty() {
+        return;
+    }
+    // To free what is known of a million entries takes longer than anybody should wait. Where there is no thread to be
+    // had, it is done here.
+    let freeing = std::thread::Builder::new().name("cache-free".to_owned());
+    drop(freeing.spawn(move || drop(known)));
 }
 
 /// Two databases changed places.
