@@ -107,3 +107,8 @@ fn the_tour_of_the_readme_is_true() {
 fn the_tour_of_the_page_on_policies_is_true() {
     walk(include_str!("../../docs/policies.md"));
 }
+
+#[test]
+fn the_tour_of_the_page_on_budgets_is_true() {
+    walk(include_str!("../../docs/budgets.md"));
+}
