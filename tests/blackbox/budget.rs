@@ -160,6 +160,42 @@ fn another_rule_is_obeyed_in_the_background() {
 }
 
 #[test]
+fn a_write_after_a_budget_was_lowered_makes_room_for_itself_only() {
+    let (_server, mut client) = with_rule(&["MAXWEIGHT", "3000"]);
+    (0..3000).for_each(|n| put(&mut client, n, 1));
+    let replies = client.pipeline(&[
+        args!["MULTI"],
+        args!["CACHE.POLICY", "SET", "ns", "*", "MAXWEIGHT", 100],
+        args!["CACHE.RESULT", "SET", "ns", "op", 5000, "r", "WEIGHT", 5],
+        args!["CACHE.STATS", "ns"],
+        args!["EXEC"],
+    ]);
+    let evicted = replies[4].array()[2].field("evictions").int();
+    assert!(evicted <= 10, "{evicted} went for one small entry");
+    wait_until("the rest goes in the background", || figure(&mut client, "weight") <= 100);
+    assert_eq!(figure(&mut client, "weight"), 100);
+    assert_eq!(cache!(client, "EXISTS", "ns", "op", 5000).int(), 1);
+}
+
+#[test]
+fn rules_that_say_nothing_of_budgets_leave_what_is_known_alone() {
+    let (_server, mut client) = with_rule(&["MAXWEIGHT", "2000"]);
+    (0..2000).for_each(|n| put(&mut client, n, 1));
+    let replies = client.pipeline(&[
+        args!["MULTI"],
+        args!["CACHE.POLICY", "SET", "zzz", "*", "TTL", "5s"],
+        args!["CACHE.POLICY", "SET", "ns", "op", "TTL", "5h"],
+        args!["CACHE.POLICY", "DEL", "zzz", "*"],
+        args!["CACHE.RESULT", "SET", "ns", "op", 5000, "r", "WEIGHT", 1000],
+        args!["CACHE.STATS", "ns"],
+        args!["EXEC"],
+    ]);
+    assert_eq!(replies[6].array()[4].field("weight").int(), 2000);
+    let oldest = left(&mut client, 1000).len();
+    assert!(oldest < 150, "{oldest} of the older half are there");
+}
+
+#[test]
 fn a_budget_is_of_one_namespace_in_one_database() {
     let (_server, mut client) = with_rule(&["MAXWEIGHT", "100"]);
     put(&mut client, 0, 100);
