@@ -19,7 +19,7 @@ UNCOUNTED := $(TARGET)/uncounted
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help prerequisites run build build-uncounted test test-pure test-server lint bench demo top docs clean
+.PHONY: help prerequisites run build build-uncounted test test-pure test-server test-recipes lint bench demo top docs clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "\033[36m%-14s\033[0m %s\n", $$1, $$2}'
@@ -38,6 +38,11 @@ test: prerequisites test-pure test-server ## Run every test, starting whatever s
 test-pure: ## Run the tests of the pure layers, which need neither a server nor libclang
 	@scripts/install-missing gcc b3sum
 	cargo test $(PURE)
+
+test-recipes: build ## Run the recipes for TypeScript and Python (Node 20, Python 3.11) against servers of their own
+	@scripts/install-missing nodejs npm python3-venv
+	RESULT_CACHE_MODULE=$(MODULE) examples/typescript/test
+	RESULT_CACHE_MODULE=$(MODULE) examples/python/test
 
 test-server: prerequisites ## Run the tests of the server layer, most of which speak RESP to real servers
 	@scripts/install-missing prometheus prometheus-redis-exporter

@@ -7,7 +7,7 @@
 //! | [`going`] | one entry that goes |
 //! | [`removals`] | the stream that records what went |
 //! | [`ends`] | entries whose time is over, that the server does not let vanish by itself |
-//! | [`survey`] | looking through what is stored, after a load, a promotion or a change of the rules |
+//! | [`mod@survey`] | looking through what is stored, after a load, a promotion or a change of the rules |
 //!
 //! A command leaves its namespace within its budget. What follows from anything else (other rules, a reservation, an entry
 //! that ends) is done by a timer, on a primary only, in slices, and never while nothing may be replicated.
