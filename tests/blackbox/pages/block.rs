@@ -67,7 +67,14 @@ fn steps_of(block: &Block<'_>) -> Vec<Step> {
                 }
             }
             let line_number = block.first_line + index;
-            steps.push(Step { to, line: whole, shown: vec![], line_number, beside_others, ends_block: false });
+            steps.push(Step {
+                to,
+                line: whole,
+                shown: vec![],
+                line_number,
+                beside_others,
+                ends_block: false,
+            });
             beside_others |= command.ends_with('&');
         } else if line.is_empty() {
             in_reply = false;
@@ -91,6 +98,7 @@ fn prompted(line: &str, in_reply: bool) -> Option<(To, &str)> {
 
 /// Lines that begin a session with a person: redis-cli alone, and what goes on until it is stopped.
 fn is_endless(line: &str) -> bool {
-    let shows_for_ever = ["SUBSCRIBE ", "MONITOR", "--latency", "make "].iter().any(|word| line.contains(word));
+    let shows_for_ever =
+        ["SUBSCRIBE ", "MONITOR", "--latency", "make "].iter().any(|word| line.contains(word));
     line == "redis-cli" || shows_for_ever
 }

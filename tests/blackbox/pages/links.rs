@@ -21,7 +21,8 @@ fn leads(page: &Page, target: &str) -> bool {
     if heading.is_empty() {
         return path.exists();
     }
-    fs::read_to_string(path).is_ok_and(|text| text.lines().any(|line| anchor(line).as_deref() == Some(heading)))
+    fs::read_to_string(path)
+        .is_ok_and(|text| text.lines().any(|line| anchor(line).as_deref() == Some(heading)))
 }
 
 /// What a heading is called in links: its words in lower case, joined by `-`.

@@ -35,13 +35,12 @@ fn root() -> &'static Path {
 fn pages() -> Vec<Page> {
     let docs = fs::read_dir(root().join("docs")).expect("docs is there");
     let docs = docs.map(|file| Path::new("docs").join(file.expect("a file").file_name()));
-    let mut paths: Vec<PathBuf> = docs.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
+    let mut paths: Vec<PathBuf> =
+        docs.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
     paths.push("README.md".into());
     paths.sort();
-    let page = |path: PathBuf| Page {
-        text: fs::read_to_string(root().join(&path)).expect("a page is text"),
-        path,
-    };
+    let page =
+        |path: PathBuf| Page { text: fs::read_to_string(root().join(&path)).expect("a page is text"), path };
     paths.into_iter().map(page).collect()
 }
 
@@ -75,6 +74,9 @@ fn every_page_stands_in_the_index() {
     let index = fs::read_to_string(root().join("docs/README.md")).expect("the index is there");
     for page in pages() {
         let name = page.path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-        assert!(name == "README.md" || index.contains(&format!("]({name})")), "{name} is not in docs/README.md");
+        assert!(
+            name == "README.md" || index.contains(&format!("]({name})")),
+            "{name} is not in docs/README.md"
+        );
     }
 }

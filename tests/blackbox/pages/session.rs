@@ -86,7 +86,9 @@ fn script(programs: &Path, steps: &[Step]) -> String {
         script.push_str(&format!("echo; echo '{MARK}'\n"));
         match step.to {
             // Its own reader of lines knows quotes, and takes no > or | for the shell's.
-            To::RedisCli => script.push_str(&format!("redis-cli <<'END OF LINE'\n{}\nEND OF LINE\n", step.line)),
+            To::RedisCli => {
+                script.push_str(&format!("redis-cli <<'END OF LINE'\n{}\nEND OF LINE\n", step.line))
+            }
             To::Shell => script.push_str(&format!("{}\n", step.line)),
         }
         if step.ends_block {

@@ -17,7 +17,8 @@ pub(super) fn mistakes(page: &Page) -> Vec<String> {
 
 fn wrong_in(block: &Block<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
-    let parsed = Command::new("bash").args(["-n", "-c", &block.lines.join("\n")]).output().expect("bash runs");
+    let parsed =
+        Command::new("bash").args(["-n", "-c", &block.lines.join("\n")]).output().expect("bash runs");
     if !parsed.status.success() {
         wrong.push(format!("line {}: {}", block.first_line, String::from_utf8_lossy(&parsed.stderr)));
     }
@@ -26,7 +27,8 @@ fn wrong_in(block: &Block<'_>) -> Vec<String> {
         if command.strip_prefix("make ").is_some_and(|targets| !is_target(targets)) {
             wrong.push(format!("no such target: {command}"));
         }
-        let missing = command.split_whitespace().filter(|word| is_file_of_ours(word) && !root().join(word).exists());
+        let missing =
+            command.split_whitespace().filter(|word| is_file_of_ours(word) && !root().join(word).exists());
         wrong.extend(missing.map(|word| format!("no such file: {word}")));
     }
     wrong

@@ -10,9 +10,9 @@ pub(super) fn is_told(shown: &[String], told: &[String]) -> bool {
         Some((rest, after)) if rest.trim() == REST => {
             (0..=told.len()).any(|skipped| is_told(after, &told[skipped..]))
         }
-        Some((line, after)) => {
-            told.split_first().is_some_and(|(first, others)| line_is_told(line, first) && is_told(after, others))
-        }
+        Some((line, after)) => told
+            .split_first()
+            .is_some_and(|(first, others)| line_is_told(line, first) && is_told(after, others)),
     }
 }
 
