@@ -49,43 +49,41 @@ pub(super) fn steps(page: &str) -> Vec<Step> {
 fn steps_of(block: &Block<'_>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let (mut in_reply, mut beside_others) = (false, false);
-    let mut lines = block.lines.iter().enumerate();
-    while let Some((index, line)) = lines.next() {
+    let mut lines = (block.first_line..).zip(block.lines.iter().copied());
+    while let Some((line_number, line)) = lines.next() {
         if let Some((to, command)) = prompted(line, in_reply) {
-            in_reply = command != *line;
-            if is_endless(command) {
-                continue;
+            // Of a line without a prompt nothing is shown.
+            in_reply = command != line && !is_for_people(command);
+            if !is_for_people(command) {
+                let line = whole(command, lines.by_ref().map(|(_, line)| line));
+                steps.push(Step { to, line, shown: vec![], line_number, beside_others, ends_block: false });
+                beside_others |= command.ends_with('&');
             }
-            let mut whole = command.to_owned();
-            if command.ends_with('{') {
-                // A function of the shell, to its end.
-                for (_, line) in lines.by_ref() {
-                    whole = format!("{whole}\n{line}");
-                    if *line == "}" {
-                        break;
-                    }
-                }
-            }
-            let line_number = block.first_line + index;
-            steps.push(Step {
-                to,
-                line: whole,
-                shown: vec![],
-                line_number,
-                beside_others,
-                ends_block: false,
-            });
-            beside_others |= command.ends_with('&');
         } else if line.is_empty() {
             in_reply = false;
         } else if let Some(step) = steps.last_mut().filter(|_| in_reply) {
-            step.shown.push((*line).into());
+            step.shown.push(line.into());
         }
     }
     if let Some(last) = steps.last_mut() {
         last.ends_block = true;
     }
     steps
+}
+
+/// The command with the lines that belong to it: a function of the shell goes on to its closing brace.
+fn whole<'a>(command: &str, following: impl Iterator<Item = &'a str>) -> String {
+    let mut whole = command.to_owned();
+    if command.ends_with('{') {
+        for line in following {
+            whole.push('\n');
+            whole.push_str(line);
+            if line == "}" {
+                break;
+            }
+        }
+    }
+    whole
 }
 
 /// A line's command, and who is given it. Lines to be pasted have no prompt, and nothing shown below them.
@@ -96,9 +94,8 @@ fn prompted(line: &str, in_reply: bool) -> Option<(To, &str)> {
     typed.or_else(shell).or_else(pasted)
 }
 
-/// Lines that begin a session with a person: redis-cli alone, and what goes on until it is stopped.
-fn is_endless(line: &str) -> bool {
-    let shows_for_ever =
-        ["SUBSCRIBE ", "MONITOR", "--latency", "make "].iter().any(|word| line.contains(word));
-    line == "redis-cli" || shows_for_ever
+/// Lines that are not carried out: redis-cli alone, what goes on until it is stopped, and `make`, of which the target is checked.
+fn is_for_people(line: &str) -> bool {
+    let goes_on = ["SUBSCRIBE ", "MONITOR", "--latency"].iter().any(|word| line.contains(word));
+    line == "redis-cli" || line.starts_with("make ") || goes_on
 }
