@@ -45,7 +45,7 @@ pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
     contest::print(&outcomes);
     outcomes[1].print_bar(Cost::cpu_ms, "CPU, new entries", MOST, &outcomes[0]);
     outcomes[6].print_bar(Cost::cpu_ms, "CPU, entries that are there", MOST, &outcomes[5]);
-    outcomes[2].print_bar(Cost::cpu_ms, "CPU, beside UNLINK", MOST, &outcomes[4]);
+    outcomes[2].print_bar(Cost::cpu_ms, "CPU, where each pushes out another", MOST, &outcomes[0]);
     Ok(())
 }
 

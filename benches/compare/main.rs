@@ -6,7 +6,8 @@
 //!   with clients in [`processes`] of their own and by the ways of a [`load`]; [`leases`] has many open at once;
 //! * [`tags`] invalidates a million entries at once, [`plans`] looks up and invalidates a whole plan, [`warm`] stores very many
 //!   entries in one step; the latter two are [`contest`]s with what core would do;
-//! * [`counting`] says what statistics cost, [`budget`] what a budget does;
+//! * [`counting`] says what statistics cost, [`budget`] what a budget does, [`sampling`] how well it chooses who goes;
+//! * [`memory`] weighs entries, [`kinds`] of them as they are really stored;
 //! * [`client`] sends all that, [`reply`] reads what cannot be known beforehand;
 //! * [`placement`] keeps the figures of one run comparable with those of the next.
 //!
@@ -21,15 +22,18 @@ mod flight;
 mod folder;
 mod hits;
 mod jobs;
+mod kinds;
 mod leases;
 mod load;
 mod measure;
+mod memory;
 mod options;
 mod pings;
 mod placement;
 mod plans;
 mod processes;
 mod reply;
+mod sampling;
 #[path = "../../examples/demo/server.rs"]
 mod server;
 mod table;
@@ -73,38 +77,44 @@ fn serve(role: &str, port: &str, clients: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Measures all parts, one after the other, each with a server of its own.
+/// Measures all parts, one after the other.
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     for part in &options.parts {
-        if matches!(part, Part::Wake)
-            && let Err(e) = placement::allow_files(wake::FILES)
-        {
-            println!("\nwaking: left out, since {e}");
-            continue;
-        }
-        if matches!(part, Part::Counting) {
-            counting::run(options.hits, options.placement)?;
-            continue;
-        }
-        let server = Server::start()?;
-        let mut client = Client::connect(server.port())?;
-        let placement = match part {
-            Part::Hits | Part::Leases | Part::Plans | Part::Counting | Part::Budget => options.placement,
-            // What the clients do is no part of what the server does for them.
-            Part::Flight | Part::Wake | Part::Tags | Part::Warm => Placement::Apart,
-        };
-        placement.apply(server.pid())?;
         match part {
-            Part::Hits => hits::run(&mut client, options.hits, placement.words())?,
-            Part::Flight => flight::run(server.port(), &mut client, options.flight)?,
-            Part::Wake => wake::run(server.port(), &mut client, options.wakes)?,
-            Part::Leases => leases::run(&mut client, options.lapses)?,
-            Part::Tags => tags::run(server.port(), &mut client, options.tags)?,
-            Part::Plans => plans::run(&mut client, options.contests)?,
-            Part::Warm => warm::run(&mut client, options.contests)?,
-            Part::Budget => budget::run(&mut client, options.contests)?,
-            Part::Counting => {}
+            Part::Counting => counting::run(options.hits, options.placement)?,
+            Part::Memory => memory::run(options.weighed)?,
+            Part::Sampling => sampling::run(options.trace)?,
+            _ => run_with_server(*part, &options)?,
         }
     }
     Ok(())
+}
+
+/// Measures a part that has one server, of its own.
+fn run_with_server(part: Part, options: &Options) -> Result<(), Box<dyn Error>> {
+    if matches!(part, Part::Wake)
+        && let Err(e) = placement::allow_files(wake::FILES)
+    {
+        println!("\nwaking: left out, since {e}");
+        return Ok(());
+    }
+    let server = Server::start()?;
+    let mut client = Client::connect(server.port())?;
+    let placement = match part {
+        // What the clients do is no part of what the server does for them.
+        Part::Flight | Part::Wake | Part::Tags | Part::Warm => Placement::Apart,
+        _ => options.placement,
+    };
+    placement.apply(server.pid())?;
+    match part {
+        Part::Hits => hits::run(&mut client, options.hits, placement.words()),
+        Part::Flight => flight::run(server.port(), &mut client, options.flight),
+        Part::Wake => wake::run(server.port(), &mut client, options.wakes),
+        Part::Leases => leases::run(&mut client, options.lapses),
+        Part::Tags => tags::run(server.port(), &mut client, options.tags),
+        Part::Plans => plans::run(&mut client, options.contests),
+        Part::Warm => warm::run(&mut client, options.contests),
+        Part::Budget => budget::run(&mut client, options.contests),
+        Part::Counting | Part::Memory | Part::Sampling => Ok(()),
+    }
 }

@@ -19,6 +19,10 @@ pub struct Options {
     pub tags: tags::Effort,
     /// Rounds of plans, of warming and of budgets.
     pub contests: usize,
+    /// How many entries are weighed.
+    pub weighed: usize,
+    /// Requests of a trace that tells how well is sampled.
+    pub trace: usize,
 }
 
 /// What can be measured alone.
@@ -33,10 +37,12 @@ pub enum Part {
     Warm,
     Counting,
     Budget,
+    Memory,
+    Sampling,
 }
 
 impl Part {
-    const ALL: [(&str, Part); 9] = [
+    const ALL: [(&str, Part); 11] = [
         ("hits", Part::Hits),
         ("flight", Part::Flight),
         ("wake", Part::Wake),
@@ -46,6 +52,8 @@ impl Part {
         ("warm", Part::Warm),
         ("counting", Part::Counting),
         ("budget", Part::Budget),
+        ("memory", Part::Memory),
+        ("sampling", Part::Sampling),
     ];
 }
 
@@ -61,6 +69,8 @@ impl Options {
             lapses: 11,
             tags: tags::Effort { entries: 1_000_000, rounds: 5 },
             contests: 11,
+            weighed: 1_000_000,
+            trace: 4_000_000,
         }
     }
 
@@ -73,6 +83,8 @@ impl Options {
             lapses: 3,
             tags: tags::Effort { entries: 100_000, rounds: 3 },
             contests: 3,
+            weighed: 200_000,
+            trace: 1_000_000,
             ..self
         }
     }
@@ -97,8 +109,8 @@ impl Options {
     }
 }
 
-const USAGE: &str = "there are --quick, --apart, --only hits|flight|wake|leases|tags|plans|warm|counting|budget (or several, with \
-    commas between), and --rounds and --loader-ms of flight";
+const USAGE: &str = "there are --quick, --apart, --only hits|flight|wake|leases|tags|plans|warm|counting|budget|memory|\
+    sampling (or several, with commas between), and --rounds and --loader-ms of flight";
 
 /// The part of this name.
 fn part(name: &str) -> Result<Part, Box<dyn Error>> {

@@ -35,6 +35,9 @@ const HAS_MORE_FLAGS: u8 = 1 << 7;
 /// Of the second byte of flags; no other is known.
 const IS_COMPRESSED: u8 = 1 << 0;
 
+/// Memory that an entry takes beside its record, but for its key: the head of the server's block.
+pub const HEAD_BYTES: usize = 20;
+
 const MAX_DURATION_MS: u64 = maxima::TTL_SECONDS * 1000;
 
 /// The part of a fingerprint that an entry carries: enough to notice that it was renamed, copied or

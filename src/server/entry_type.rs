@@ -19,7 +19,7 @@ use super::waiting::with_followers;
 use super::{budget, compression, counting, runtime, waiting};
 use crate::core::budget::claim::{Claim, Used};
 use crate::core::codec::Sink;
-use crate::core::entry::Entry;
+use crate::core::entry::{Entry, HEAD_BYTES};
 use crate::core::instant::Instant;
 use crate::core::origin::Origin;
 use crate::core::state::Stored;
@@ -44,6 +44,8 @@ struct Block {
     length: u32,
     record: [u8; 0],
 }
+
+const _: () = assert!(offset_of!(Block, record) == HEAD_BYTES);
 
 impl Block {
     fn new(origin: Arc<Origin>, length: u32) -> Self {
@@ -178,7 +180,7 @@ impl StoredEntry {
 
     /// How much memory an entry takes whose record has so many bytes, but for its key.
     pub fn bytes_of(record: usize) -> usize {
-        offset_of!(Block, record).saturating_add(record)
+        HEAD_BYTES.saturating_add(record)
     }
 
     /// Whether it is the entry of that record, with its result as it was given.
@@ -382,7 +384,7 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
             )
         };
         if let (Some(key), Some(stored)) = (key, stored) {
-            budget::unlinked(database, key.bytes(), stored.origin.namespace(), &stored.entry);
+            budget::unlinked(database, key.bytes(), entry.share_origin(), &stored.entry);
             if !with_followers(|followers| followers.is_empty()) {
                 waiting::changed_key(database, key.bytes());
             }

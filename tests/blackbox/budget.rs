@@ -221,6 +221,52 @@ fn entries_that_went_otherwise_are_no_obstacle() {
     assert_eq!(left(&mut client, 5), [4]);
 }
 
+/// What the roll knows of an earlier life of the namespace is nothing of this one.
+#[test]
+fn what_takes_the_place_of_an_earlier_life_is_bounded_as_well() {
+    let (_server, mut client) = with_rule(&["MAXWEIGHT", "100"]);
+    (0..10).for_each(|n| put(&mut client, n, 10));
+    // Within one transaction the sweep sees nothing of what is left of it.
+    call!(client, "MULTI");
+    call!(client, "DEL", "ns");
+    for n in 0..11 {
+        cache!(client, "SET", "ns", "op", n, "x", "WEIGHT", 10);
+    }
+    call!(client, "EXEC");
+    assert_eq!(figure(&mut client, "weight"), 100);
+}
+
+/// Nobody is left who could make room for what is reserved; memory is bounded all the same.
+#[test]
+fn memory_is_bounded_though_more_is_reserved_than_there_is() {
+    let (_server, mut client) = with_rule(&["MAXWEIGHT", "100", "MAXBYTES", "10kb"]);
+    for params in ["1001", "1002"] {
+        let token = Entry { ns: "ns", operation: "op", params }.lease(&mut client, "");
+        assert_eq!(cache!(client, "RENEW", "ns", token, "WEIGHT", 60), ok());
+    }
+    for n in 0..60 {
+        assert_eq!(cache!(client, "SET", "ns", "op", n, "x".repeat(500)), ok());
+        assert!(figure(&mut client, "stored_bytes") <= 10 * 1024);
+    }
+}
+
+#[test]
+fn a_namespace_that_cannot_be_bounded_keeps_no_other_waiting() {
+    let server = Server::start();
+    let mut client = server.client();
+    policy!(client, "SET", "n*", "*", "MAXWEIGHT", 100, "REMOVALS", 10);
+    for ns in ["n1", "n2"] {
+        cache!(client, "SET", ns, "op", 1, "x", "WEIGHT", 100);
+    }
+    call!(client, "SET", "result:{n1}:removals", "no stream");
+    for ns in ["n1", "n2"] {
+        let token = Entry { ns, operation: "op", params: "2" }.lease(&mut client, "");
+        assert_eq!(cache!(client, "RENEW", ns, token, "WEIGHT", 50), ok());
+    }
+    wait_until("it made room", || cache!(client, "EXISTS", "n2", "op", 1).int() == 0);
+    assert_eq!(cache!(client, "EXISTS", "n1", "op", 1).int(), 1, "its removal cannot be recorded");
+}
+
 #[test]
 fn inside_a_transaction_and_a_script() {
     let (_server, mut client) = with_rule(&["MAXWEIGHT", "200", "REMOVALS", "10"]);

@@ -188,6 +188,25 @@ fn what_ends_is_removed_and_recorded_by_the_module() {
     assert_eq!(records(&mut client)[1], record("5", "expired", 1, "e"));
 }
 
+/// A fingerprint is the same in all namespaces.
+#[test]
+fn like_entries_of_two_namespaces_that_end_at_once_are_both_recorded() {
+    let server = Server::start();
+    let mut client = server.client();
+    policy!(client, "SET", "n*", "*", "REMOVALS", "1000");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let ends_at = (now + std::time::Duration::from_millis(300)).as_millis().to_string();
+    for ns in ["n1", "n2", "n3"] {
+        assert_eq!(cache!(client, "SET", ns, "op", "1", "a", "WEIGHT", 5, "PXAT", &ends_at), ok());
+    }
+    cache!(client, "INVALIDATE", "n2", "op", "1");
+    for (ns, cause) in [("n1", "expired"), ("n2", "invalidated"), ("n3", "expired")] {
+        let stream = format!("result:{{{ns}}}:removals");
+        wait_until("it is recorded", || !records_of(&mut client, &stream).is_empty());
+        assert_eq!(records_of(&mut client, &stream), [record("1", cause, 5, "a")]);
+    }
+}
+
 #[test]
 fn the_removal_and_its_record_are_one_transaction() {
     let (server, mut client) = with_records();
@@ -298,11 +317,20 @@ fn the_stream_is_trimmed_and_read_by_groups() {
     policy!(client, "SET", "ns", "*", "REMOVALS", "5");
     call!(client, "XGROUP", "CREATE", STREAM, "janitors", "$", "MKSTREAM");
     (0..20).for_each(|n| put(&mut client, "1", &n.to_string(), "WEIGHT 1"));
+    // Short ones are trimmed each time, others when they are a tenth too long.
     let kept = records(&mut client);
     assert_eq!(
         kept.iter().map(|record| &record.result[..]).collect::<Vec<_>>(),
         ["14", "15", "16", "17", "18"]
     );
+    policy!(client, "SET", "ns", "*", "REMOVALS", "50");
+    for n in 20..400 {
+        put(&mut client, "1", &n.to_string(), "WEIGHT 1");
+        let length = call!(client, "XLEN", STREAM).int();
+        assert!(length <= 55 && (n < 80 || length >= 50), "{length}");
+    }
+    policy!(client, "SET", "ns", "*", "REMOVALS", "5");
+    put(&mut client, "1", "401", "WEIGHT 1");
     let read = call!(client, "XREADGROUP", "GROUP", "janitors", "one", "STREAMS", STREAM, ">");
     assert_eq!(read.array()[0].array()[1].array().len(), 5);
     // Whoever waits for records is woken by the removal.
@@ -347,6 +375,25 @@ fn a_key_that_holds_something_else_refuses_the_write() {
     call!(client, "DEL", STREAM);
     wait_until("both are removed", || records(&mut client).len() == 2);
     assert_eq!(call!(client, "DBSIZE").int(), 2);
+}
+
+#[test]
+fn an_entry_that_is_stored_again_and_again_is_waited_for_once() {
+    let (_server, mut client) = with_records();
+    policy!(client, "SET", "ns", "*", "REMOVALS", "10", "MAXWEIGHT", "1000");
+    let used =
+        |client: &mut Client| -> i64 { client.info("memory", "used_memory").unwrap().parse().unwrap() };
+    let store = |client: &mut Client, times: usize| {
+        let sets: Vec<_> = (0..times)
+            .map(|n| args!["CACHE.RESULT", "SET", "ns", "op", n % 3, n, "WEIGHT", 1, "PX", 1_000_000 + n])
+            .collect();
+        client.pipeline(&sets);
+    };
+    store(&mut client, 2000);
+    let before = used(&mut client);
+    store(&mut client, 30_000);
+    // Each end that is remembered takes some 70 bytes.
+    wait_until("what was overwritten leaves nothing", || used(&mut client) - before < 600_000);
 }
 
 #[test]

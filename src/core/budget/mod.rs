@@ -59,13 +59,13 @@ impl Budget {
         self.max_bytes.is_some() || self.max_weight.is_some()
     }
 
-    /// The budget that is exceeded, where one is.
-    pub fn exceeded(&self, load: &Load) -> Option<Measure> {
+    /// The budgets that are exceeded. What is reserved may use up the one though nobody is left who could go for it: the
+    /// other one is kept all the same.
+    pub fn exceeded(&self, load: &Load) -> impl Iterator<Item = Measure> + use<> {
         let is_over = |max: Option<u64>, amount: u64| max.is_some_and(|max| amount > max);
-        if is_over(self.max_weight, load.weight) {
-            return Some(Measure::Weight);
-        }
-        is_over(self.max_bytes, load.stored_bytes).then_some(Measure::Bytes)
+        let weight = is_over(self.max_weight, load.weight).then_some(Measure::Weight);
+        let bytes = is_over(self.max_bytes, load.stored_bytes).then_some(Measure::Bytes);
+        weight.into_iter().chain(bytes)
     }
 
     /// Whether one entry alone may be stored, or so much reserved.
@@ -101,10 +101,12 @@ mod tests {
     #[test]
     fn weight_is_looked_at_first_and_a_budget_may_be_used_up() {
         let budget = Budget { max_bytes: Some(10), max_weight: Some(5), ..Budget::default() };
-        let exceeded =
-            |stored_bytes, weight| budget.exceeded(&Load { stored_bytes, weight, ..Load::default() });
-        assert_eq!([exceeded(10, 5), exceeded(11, 5)], [None, Some(Measure::Bytes)]);
-        assert_eq!([exceeded(10, 6), exceeded(11, 6)], [Some(Measure::Weight); 2]);
+        let exceeded = |stored_bytes, weight| {
+            budget.exceeded(&Load { stored_bytes, weight, ..Load::default() }).collect::<Vec<_>>()
+        };
+        let expected: [Vec<Measure>; 4] =
+            [vec![], vec![Measure::Bytes], vec![Measure::Weight], vec![Measure::Weight, Measure::Bytes]];
+        assert_eq!([exceeded(10, 5), exceeded(11, 5), exceeded(10, 6), exceeded(11, 6)], expected);
         assert!(Budget::default().is_none());
         assert!(!Budget { removals: Some(1), ..Budget::default() }.is_none());
     }

@@ -7,6 +7,7 @@ use super::super::reply::Reply;
 use super::super::table::{Command, Flag, KeyUse};
 use super::CONTAINER;
 use crate::core::body::{Body, Compression};
+use crate::core::entry::HEAD_BYTES;
 use crate::core::instant::Instant;
 use crate::core::state::{Address, State, Why};
 
@@ -27,7 +28,7 @@ pub const COMMAND: Command = Command {
         "`state` is `fresh`, `stale`, `negative` (a remembered failure) or `absent`; for an absent entry `why` says why as far as it is known. `version` \
          is 0 for an absent entry. `created_ms` is an instant (Unix milliseconds); `age_ms`, `fresh_for_ms` and \
          `expires_in_ms` are durations, the last two nil for an entry that persists. `bytes` is the size of the result, \
-         `stored_bytes` what is kept of entry and metadata, `encoding` how: `raw`, `zstd`, or `zstd:` and the \
+         `stored_bytes` the memory that entry and metadata take (the key's is the server's), `encoding` how: `raw`, `zstd`, or `zstd:` and the \
          number of its dictionary. `hits` counts how often this server served the entry. \
          `deadline_ms` is an instant too, until when the entry is leased; `holder` and `progress` are what its holder said of \
          them, and `weight` what it reserved where the entry has none.",
@@ -87,7 +88,10 @@ pub fn reply<'a>(
         ("fresh_for_ms", until(entry.and_then(|entry| entry.fresh_until()))),
         ("expires_in_ms", until(entry.and_then(|entry| entry.ends_at()))),
         ("bytes", Reply::or_nil(entry, |entry| number(entry.body.length() as u64))),
-        ("stored_bytes", Reply::or_nil(entry, |entry| number(entry.encoded_len() as u64))),
+        (
+            "stored_bytes",
+            Reply::or_nil(entry, |entry| number(entry.encoded_len().saturating_add(HEAD_BYTES) as u64)),
+        ),
         ("encoding", Reply::or_nil(entry, |entry| Reply::text(encoding(&entry.body)))),
         ("tags", Reply::or_nil(entry, |entry| Reply::Array(entry.tags.iter().map(Reply::bulk).collect()))),
         ("took_ms", Reply::or_nil(entry.and_then(|entry| entry.took_ms), number)),

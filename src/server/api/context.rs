@@ -215,6 +215,11 @@ impl<'a> Context<'a> {
         self.notify_of(raw::REDISMODULE_NOTIFY_MODULE, event, key);
     }
 
+    /// Tells of a stream that got longer, as core does.
+    pub fn notify_added(self, key: BorrowedString<'_>) {
+        self.notify_of(raw::REDISMODULE_NOTIFY_STREAM, c"xadd", key);
+    }
+
     /// Tells of a key that was evicted, as core does.
     pub fn notify_evicted(self, key: BorrowedString<'_>) {
         self.notify_of(raw::REDISMODULE_NOTIFY_EVICTED, c"evicted", key);

@@ -127,6 +127,11 @@ impl<'a> Key<'a> {
         }
     }
 
+    /// The server's handle; none where there is nothing at a key opened for reading.
+    pub fn as_ptr(&self) -> Option<NonNull<raw::RedisModuleKey>> {
+        self.key
+    }
+
     /// Whether a stream is there, or nothing.
     pub fn is_stream_or_nothing(&self) -> bool {
         let Some(key) = self.key else { return true };

@@ -13,6 +13,7 @@ pub mod io;
 pub mod key;
 pub mod log;
 pub mod scan;
+pub mod stream;
 pub mod string;
 pub mod timer;
 
@@ -44,6 +45,7 @@ pub fn missing() -> Option<&'static str> {
         RedisModule_SubscribeToServerEvent RedisModule_EmitAOF RedisModule_SignalModifiedKey
         RedisModule_BlockClientOnKeys RedisModule_GetDetachedThreadSafeContext
         RedisModule_Scan RedisModule_AvoidReplicaTraffic
+        RedisModule_StreamAdd RedisModule_StreamTrimByLength
         RedisModule_ReplyWithMap RedisModule_DefragAlloc RedisModule_GetKeyNameFromOptCtx
     }
 }

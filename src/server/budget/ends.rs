@@ -2,11 +2,10 @@
 
 use super::super::api::context::Context;
 use super::super::api::key::Mode;
-use super::super::api::log;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::keyspace::{EntryKey, FoundNamespace};
 use super::going::Going;
-use super::{BUDGETS, POSTPONED_MS, REST_MS, Recorder, of};
+use super::{BUDGETS, POSTPONED_MS, REST_MS, Recorder, of, warn};
 use crate::core::budget::deadlines::Ended;
 use crate::core::budget::removal::Cause;
 use crate::core::instant::Instant;
@@ -42,13 +41,17 @@ fn remove(context: Context<'_>, ended: &Ended, now: Instant) -> Option<()> {
     let recorder = match records.map(|records| Recorder::open(context, namespace, records)).transpose() {
         Ok(recorder) => recorder,
         Err(refusal) => {
-            log::warning(&format!("an entry that has expired is kept: {refusal}"));
+            warn(&format!("an entry that has expired is kept: {refusal}"));
             return None;
         }
     };
     let key = OwnedString::new(namespace.as_str().as_bytes());
     let found = FoundNamespace::look(context, key.borrow(), Mode::ReadUncounted).ok();
     let found = found.as_ref().and_then(FoundNamespace::get);
+    if found.is_none() && context.is_moving_slots() {
+        // It may be on its way, and the entry and the stream with it.
+        return None;
+    }
     let Some(going) = Going::of(context, (&address, name), found, Cause::Expired, now) else {
         return Some(());
     };

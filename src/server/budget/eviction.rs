@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use super::super::api::context::Context;
 use super::super::api::key::Mode;
-use super::super::api::log;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::keyspace::{EntryKey, FoundNamespace};
 use super::super::runtime;
 use super::super::waiting::with_leases;
 use super::going::Going;
-use super::{BUDGETS, POSTPONED_MS, REST_MS, Recorder, of, with_roll};
+use super::{BUDGETS, POSTPONED_MS, REST_MS, Recorder, of, warn, with_roll};
 use crate::core::budget::claim::Used;
 use crate::core::budget::removal::Cause;
 use crate::core::budget::roll::{CANDIDATES, Look, Member, Roll, Wanted};
@@ -49,6 +48,20 @@ enum End {
 
 /// Looks at namespaces that may be over their budget; when to go on, none where nothing is left.
 pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool + Copy) -> Option<u64> {
+    // They must not keep the others waiting.
+    let mut postponed = Vec::new();
+    let rest_ms = enforce_due(context, is_over, &mut postponed);
+    let rest_ms = rest_ms.or_else(|| (!postponed.is_empty()).then_some(POSTPONED_MS));
+    BUDGETS.with(|budgets| budgets.due.borrow_mut().extend(postponed));
+    rest_ms
+}
+
+/// Takes up one after another, until it is time to stop; those that nothing may be removed from are `postponed`.
+fn enforce_due(
+    context: Context<'_>,
+    is_over: impl Fn() -> bool + Copy,
+    postponed: &mut Vec<(i32, Box<str>)>,
+) -> Option<u64> {
     while let Some((database, name)) = BUDGETS.with(|budgets| budgets.due.borrow_mut().pop_first()) {
         let (Some(budget), Ok(namespace)) = (of(&name), NamespaceName::parse(name.as_bytes())) else {
             continue;
@@ -62,16 +75,17 @@ pub fn slice(context: Context<'_>, is_over: impl Fn() -> bool + Copy) -> Option<
         let key = key.borrow();
         let watched =
             Watched { context, database, name: namespace, key, budget: &budget, now, spared: None, life };
-        let rest_ms = match watched.enforce(is_over) {
-            Ok(End::Done) => continue,
-            Ok(End::Over) => REST_MS,
-            Err(refusal) => {
-                log::warning(&format!("namespace '{name}' stays over its budget: {refusal}"));
-                POSTPONED_MS
+        match watched.enforce(is_over) {
+            Ok(End::Done) => {}
+            Ok(End::Over) => {
+                BUDGETS.with(|budgets| budgets.due.borrow_mut().insert((database, name)));
+                return Some(REST_MS);
             }
-        };
-        BUDGETS.with(|budgets| budgets.due.borrow_mut().insert((database, name)));
-        return Some(rest_ms);
+            Err(refusal) => {
+                warn(&format!("namespace '{name}' stays over its budget: {refusal}"));
+                postponed.push((database, name));
+            }
+        }
     }
     None
 }
@@ -90,13 +104,13 @@ impl<'c> Watched<'_, 'c> {
             self.tidy();
         }
         // Whatever is refused now is tried again later.
-        if self.exceeded().is_some() && self.enforce(|| false).is_err() {
+        if self.exceeded().next().is_some() && self.enforce(|| false).is_err() {
             super::ask(self.database, self.name.as_str());
         }
     }
 
-    /// The budget that is exceeded, by what is stored and what is reserved.
-    fn exceeded(&self) -> Option<Measure> {
+    /// The budgets that are exceeded, by what is stored and what is reserved.
+    fn exceeded(&self) -> impl Iterator<Item = Measure> + use<> {
         let load = self.life.load();
         let reserved = match self.budget.max_weight {
             Some(_) => with_leases(|leases| leases.reserved(self.database, self.name.as_str())),
@@ -110,13 +124,14 @@ impl<'c> Watched<'_, 'c> {
         let records = self.budget.removals;
         let recorder = records.map(|records| Recorder::open(self.context, self.name, records)).transpose()?;
         let end = with_roll(self.database, self.name.as_str(), |roll| {
-            while let Some(measure) = self.exceeded() {
+            while self.exceeded().next().is_some() {
                 if is_over() {
                     return Ok(End::Over);
                 }
                 let found = FoundNamespace::look(self.context, self.key, Mode::ReadUncounted)?;
                 let Some(namespace) = found.get() else { break };
-                let Some(going) = self.choose(roll, namespace, measure) else { break };
+                let going = self.exceeded().find_map(|measure| self.choose(roll, namespace, measure));
+                let Some(going) = going else { break };
                 if !going.carry_out(self.context, recorder.as_ref()) {
                     break;
                 }

@@ -16,6 +16,7 @@ use crate::core::entry::Entry;
 use crate::core::instant::Instant;
 use crate::core::name::{EntryKey, NamespaceName};
 use crate::core::namespace::Namespace;
+use crate::core::origin::Origin;
 use crate::core::refusal::Refusal;
 use crate::core::state::Address;
 use crate::core::stats::gauges::Gauges;
@@ -43,10 +44,10 @@ struct Changes {
 }
 
 /// What stood where an entry is stored.
-#[derive(Clone, Copy)]
 pub struct Before {
-    /// Whether it is in the roll already.
-    is_entered: bool,
+    /// As what it is in the roll already, where it is: its member there counts as missing once another life of the
+    /// namespace has begun.
+    entered: Option<Arc<Origin>>,
 }
 
 impl<'c> Ledger<'c> {
@@ -82,14 +83,13 @@ impl<'c> Ledger<'c> {
     ) -> Before {
         self.goes(namespace, key, before, Cause::Replaced, Some(left));
         let has_weight = |weight: Option<u64>| weight.is_some_and(|weight| weight > 0);
-        let is_like = |before: &StoredEntry| {
+        let is_like = |before: &&StoredEntry| {
             let before = before.stored();
             before.is_some_and(|before| has_weight(before.entry.weight) == has_weight(left.weight))
         };
-        let is_entered = self.budget.is_limited()
-            && before.is_some_and(is_like)
-            && !survey::is_pending(self.context.database());
-        Before { is_entered }
+        let is_known = self.budget.is_limited() && !survey::is_pending(self.context.database());
+        let entered = before.filter(|before| is_known && is_like(before)).map(StoredEntry::share_origin);
+        Before { entered }
     }
 
     /// It was.
@@ -111,7 +111,7 @@ impl<'c> Ledger<'c> {
         let changes = &mut *self.changes.borrow_mut();
         changes.last = stored.entry.version;
         let life = changes.life.get_or_insert_with(|| origin.life_gauges().unwrap_or_default());
-        if !before.is_entered {
+        if before.entered.is_none_or(|entered| entered != origin) {
             let claim = entry.claim_of(&stored.entry);
             let member = Member { origin, fingerprint, claim };
             changes.is_untidy |= enter(database, self.name.as_str(), member, life.load().entries);

@@ -25,12 +25,14 @@ pub use removals::Recorder;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use libc::c_void;
 use redis_module::raw;
 
 use super::api::context::{Context, random_u64};
+use super::api::log;
 use super::api::timer::Timer;
 use super::guard::guarded;
 use super::runtime;
@@ -39,6 +41,7 @@ use crate::core::budget::deadlines::Deadlines;
 use crate::core::budget::roll::{Member, Roll};
 use crate::core::entry::Entry;
 use crate::core::name::NamespaceName;
+use crate::core::origin::Origin;
 use crate::core::state::Address;
 
 /// Used by the main thread only; no borrow is held across a call into the server.
@@ -56,6 +59,8 @@ struct Budgets {
     /// Namespaces that may be over their budget for another reason than a write.
     due: RefCell<BTreeSet<(i32, Box<str>)>>,
     timer_is_set: Cell<bool>,
+    /// When the log was last told that something could not be done.
+    warned: Cell<Option<Instant>>,
 }
 
 thread_local! {
@@ -67,6 +72,9 @@ const MAX_KNOWN: usize = 10_000;
 
 /// The longest that a slice takes; what it starts last may take longer.
 const SLICE: Duration = Duration::from_micros(500);
+
+/// How long the log is spared what it was told.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// How long to rest between two slices, in milliseconds, and where nothing may be done just now.
 const REST_MS: u64 = 5;
@@ -142,10 +150,21 @@ pub fn resume() {
 
 /// A database was emptied; none is all of them.
 pub fn forget(database: Option<i32>) {
-    BUDGETS.with(|budgets| {
-        budgets.rolls.borrow_mut().retain(|place, _| database.is_some_and(|database| database != *place));
-        budgets.deadlines.borrow_mut().forget(database);
+    let known = BUDGETS.with(|budgets| {
+        let mut rolls = budgets.rolls.borrow_mut();
+        let rolls: Vec<_> = match database {
+            None => std::mem::take(&mut *rolls).into_values().collect(),
+            Some(database) => rolls.remove(&database).into_iter().collect(),
+        };
+        (rolls, budgets.deadlines.borrow_mut().take(database))
     });
+    if known.0.is_empty() && known.1.is_empty() {
+        return;
+    }
+    // To free what is known of a million entries takes longer than anybody should wait. Where there is no thread to be
+    // had, it is done here.
+    let freeing = std::thread::Builder::new().name("cache-free".to_owned());
+    drop(freeing.spawn(move || drop(known)));
 }
 
 /// Two databases changed places.
@@ -162,12 +181,13 @@ pub fn awaits_ends() -> bool {
 }
 
 /// An entry loses its key: it need not be waited for any more.
-pub fn unlinked(database: i32, key: &[u8], namespace: &str, entry: &Entry<'_>) {
+pub fn unlinked(database: i32, key: &[u8], origin: Arc<Origin>, entry: &Entry<'_>) {
     let Some(ends_at) = entry.weight.and_then(|_| entry.ends_at()) else { return };
     BUDGETS.with(|budgets| {
-        let namespace = NamespaceName::parse(namespace.as_bytes()).ok();
-        if let Some(address) = namespace.and_then(|namespace| Address::of_key(namespace, key)) {
-            budgets.deadlines.borrow_mut().remove(ends_at, database, address.fingerprint);
+        let namespace = NamespaceName::parse(origin.namespace().as_bytes()).ok();
+        let address = namespace.and_then(|namespace| Address::of_key(namespace, key));
+        if let Some(fingerprint) = address.map(|address| address.fingerprint) {
+            budgets.deadlines.borrow_mut().remove(ends_at, database, fingerprint, origin);
         }
     });
 }
@@ -199,6 +219,15 @@ fn enter(database: i32, namespace: &str, member: Member, entries: u64) -> bool {
         rolls.entry(namespace.into()).or_insert_with(|| Roll::new(random_u64())).enter(member);
         false
     })
+}
+
+/// Tells the log what cannot be done just now, but not each time that it is tried again.
+fn warn(message: &str) {
+    let warned = BUDGETS.with(|budgets| budgets.warned.get());
+    if warned.is_none_or(|warned| warned.elapsed() >= QUIET) {
+        BUDGETS.with(|budgets| budgets.warned.set(Some(Instant::now())));
+        log::warning(message);
+    }
 }
 
 /// Runs `body` with the roll of a namespace, which nobody else finds meanwhile: the server may be called.
@@ -255,7 +284,7 @@ unsafe extern "C" fn on_timer(context: *mut raw::RedisModuleCtx, _data: *mut c_v
 
 /// Does some of what is to be done; how long to rest then, none where nothing is left.
 fn slice(context: Context<'_>) -> Option<u64> {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let is_over = || begun.elapsed() >= SLICE;
     let more =
         [ends::slice(context, is_over), eviction::slice(context, is_over), survey::slice(context, is_over)];

@@ -3,16 +3,21 @@
 use super::super::api::context::Context;
 use super::super::api::key::{Key, Mode};
 use super::super::api::log;
+use super::super::api::stream::{self, Appended};
 use super::super::api::string::OwnedString;
 use crate::core::budget::removal::Removed;
 use crate::core::name::{NamespaceName, removals_key};
 use crate::core::refusal::{Code, Refusal, quoted};
 
+/// A stream is trimmed when it is a tenth too long, or so many records: to find the first that is still there of a node
+/// takes the server longer than all else.
+const MOST_SLACK: u64 = 100;
+
 /// Writes to the stream of a namespace.
 pub struct Recorder<'c> {
     context: Context<'c>,
     key: OwnedString,
-    /// How many records are kept.
+    /// How many records are kept at least.
     records: u64,
 }
 
@@ -42,13 +47,23 @@ impl<'c> Recorder<'c> {
         }
     }
 
-    /// Adds a record; whether the server took it.
+    /// Adds a record, here, on replicas and in files; whether the server took it.
     pub fn record(&self, removed: &Removed) -> bool {
-        let records = self.records.to_string();
+        let (context, key) = (self.context, self.key.borrow());
         let fields = removed.fields();
-        let head = [self.key.borrow().bytes(), b"MAXLEN", b"=", records.as_bytes(), b"*"];
-        let fields = fields.iter().flat_map(|(name, value)| [name.as_bytes(), value]);
-        let words: Vec<OwnedString> = head.into_iter().chain(fields).map(OwnedString::new).collect();
-        self.context.write(c"XADD", &words).is_some()
+        let words: Vec<&[u8]> = fields.iter().flat_map(|(name, value)| [name.as_bytes(), value]).collect();
+        let strings: Vec<OwnedString> = words.iter().map(|word| OwnedString::new(word)).collect();
+        let slack = (self.records / 10).min(MOST_SLACK);
+        let Some(Appended { id, is_trimmed }) = stream::append(context, key, &strings, (self.records, slack))
+        else {
+            return false;
+        };
+        let records = self.records.to_string();
+        let trim = [&b"MAXLEN"[..], b"=", records.as_bytes()];
+        let trim = if is_trimmed { &trim[..] } else { &[] };
+        context.replicate(c"XADD", &[&[key.bytes()], trim, &[id.as_bytes()], &words[..]].concat());
+        context.signal_modified(key);
+        context.notify_added(key);
+        true
     }
 }
