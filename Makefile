@@ -59,7 +59,7 @@ bench: build build-uncounted ## Measure against core's own commands and a Lua fu
 build-uncounted: prerequisites
 	cargo rustc --release --lib --crate-type cdylib --features uncounted --target-dir $(UNCOUNTED)
 
-demo: build ## Encode a video with ffmpeg, fail and find it all again; then with four workers, one of whom is killed
+demo: build ## Encode a video with ffmpeg, fail and find it again; with four workers, one killed; within a budget
 	@scripts/install-missing ffmpeg
 	RESULT_CACHE_MODULE=$(MODULE) cargo run $(PURE) --example demo -- $(ARGS)
 

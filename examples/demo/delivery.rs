@@ -65,7 +65,8 @@ impl Delivery<'_> {
         let (source, folder) = (&self.stage.source, self.stage.folder.path());
         let params = Encoding { source: &source.digest, profile: *profile };
         let outcome = cache.result_of(OPERATION, &params, Rendition::is_intact, || {
-            let rendition = Rendition::encode(source, profile, folder)?;
+            let path = folder.join(format!("{}.mp4", profile.name));
+            let rendition = Rendition::encode(source, profile, &path)?;
             let facts = Facts { weight: rendition.bytes, tag: format!("source:{}", source.digest) };
             Ok((rendition, facts))
         })?;

@@ -34,10 +34,9 @@ pub enum Progress {
 }
 
 impl Encoder {
-    /// Begins to encode the source by the profile, into `folder`.
-    pub fn begin(source: &Source, profile: &Profile, folder: &Path) -> Result<Encoder, Box<dyn Error>> {
-        let whole = folder.join(format!("{}.mp4", profile.name));
-        let partial = folder.join(format!("{}.{}.part.mp4", profile.name, process::id()));
+    /// Begins to encode the source by the profile, into the file `whole`, an mp4.
+    pub fn begin(source: &Source, profile: &Profile, whole: &Path) -> Result<Encoder, Box<dyn Error>> {
+        let partial = whole.with_extension(format!("{}.part.mp4", process::id()));
         let mut ffmpeg = that_dies_with_us("ffmpeg")
             .args(["-nostdin", "-nostats", "-v", "error", "-y"])
             .args(["-progress", "pipe:1", "-stats_period", "0.25", "-i"])
@@ -50,7 +49,7 @@ impl Encoder {
             .spawn()
             .map_err(|e| format!("setpriv cannot be started ({e}): is util-linux installed?"))?;
         let stdout = ffmpeg.stdout.take().ok_or("ffmpeg has no standard output")?;
-        Ok(Encoder { ffmpeg, frames: frames_told_by(stdout), partial, whole })
+        Ok(Encoder { ffmpeg, frames: frames_told_by(stdout), partial, whole: whole.into() })
     }
 
     /// What it says within `limit`, as soon as it says it.

@@ -1,19 +1,23 @@
-//! The demo, in two acts. Run it with `make demo`; `make demo ARGS=crew` plays one of them. It exits with 1 if anything
+//! The demo, in three acts. Run it with `make demo`; `make demo ARGS=crew` plays one of them. It exits with 1 if anything
 //! came out differently from what it says.
 //!
 //! * [`delivery`]: a video is encoded, its upload fails, and the second attempt finds every rendition again;
 //! * [`crew`]: four workers and twenty requesters, each a process, share a plan. Each rendition is encoded once, nobody
-//!   polls, and where a worker is killed another takes over.
+//!   polls, and where a worker is killed another takes over;
+//! * [`budget`]: an encoder keeps more renditions than it has room for. Those that were used least go, and a janitor
+//!   deletes their files, all of them and no others.
 //!
-//! The part to copy is [`cache`]: the commands as a program uses them. What the processes do with it is in [`worker`]
-//! and [`requester`]. [`media`] and [`encoder`] are the expensive work, real files made by ffmpeg.
+//! The parts to copy are [`cache`], the commands as a program uses them, and [`janitor`]. What the processes do with them
+//! is in [`worker`], [`requester`] and [`shelf`]. [`media`] and [`encoder`] are the expensive work, real files made by ffmpeg.
 
+mod budget;
 mod cache;
 mod crew;
 mod delivery;
 mod digest;
 mod encoder;
 mod folder;
+mod janitor;
 mod media;
 mod plan;
 mod process;
@@ -21,6 +25,7 @@ mod record;
 mod report;
 mod requester;
 mod server;
+mod shelf;
 mod steps;
 mod upload;
 mod worker;
@@ -37,10 +42,10 @@ use media::Source;
 use plan::Plan;
 use server::Server;
 
-/// The namespace of all results of the demo.
+/// The namespace of the results of the first two acts.
 const NAMESPACE: &str = "demo";
 
-/// What both acts need.
+/// What the acts need.
 struct Stage {
     server: Server,
     folder: Folder,
@@ -67,18 +72,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays the acts that are named, or both.
+/// The acts, in their order.
+const ACTS: &[&str] = &["delivery", "crew", "budget"];
+
+/// Plays the acts that are named, or all.
 fn play(acts: &[&str]) -> Result<(), Box<dyn Error>> {
-    let acts = if acts.is_empty() { &["delivery", "crew"] } else { acts };
-    if let Some(unknown) = acts.iter().find(|act| !["delivery", "crew"].contains(act)) {
-        return Err(format!("there is no act {unknown:?}; there are delivery and crew").into());
+    let acts = if acts.is_empty() { ACTS } else { acts };
+    if let Some(unknown) = acts.iter().find(|act| !ACTS.contains(act)) {
+        return Err(format!("there is no act {unknown:?}; there are {}", ACTS.join(", ")).into());
     }
     let stage = Stage::set()?;
     for act in acts {
         println!();
         match *act {
             "delivery" => delivery::run(&stage)?,
-            _ => crew::run(&stage)?,
+            "crew" => crew::run(&stage)?,
+            _ => budget::run(&stage)?,
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ pub struct Source {
     pub digest: String,
 }
 
-/// How many pictures the source has: six seconds at thirty a second.
+/// How many pictures the source of the first two acts has: six seconds at thirty a second.
 pub const FRAMES: u64 = 180;
 
 /// The result that is cached: a small description that stands for a large file.
@@ -33,12 +33,23 @@ pub struct Rendition {
 impl Source {
     /// Makes a clip of six seconds with picture and sound, as `source.mp4` in `folder`.
     pub fn make(folder: &Path) -> Result<Source, Box<dyn Error>> {
-        let path = Source::path_in(folder);
+        Source::film(Source::path_in(folder), "mandelbrot=size=1280x720:rate=30", 440, 6)
+    }
+
+    /// Makes a clip of a second that is unlike those with other numbers.
+    pub fn make_short(path: PathBuf, number: u32) -> Result<Source, Box<dyn Error>> {
+        let picture =
+            format!("mandelbrot=size=640x360:rate=30:start_scale={}", 3.0 - 0.1 * f64::from(number));
+        Source::film(path, &picture, 220 + 20 * number, 1)
+    }
+
+    fn film(path: PathBuf, picture: &str, hertz: u32, seconds: u32) -> Result<Source, Box<dyn Error>> {
         finish(
             Command::new("ffmpeg")
                 .args(["-nostdin", "-v", "error"])
-                .args(["-f", "lavfi", "-i", "mandelbrot=size=1280x720:rate=30"])
-                .args(["-f", "lavfi", "-i", "sine=frequency=440", "-t", "6"])
+                .args(["-f", "lavfi", "-i", picture])
+                .args(["-f", "lavfi", "-i", &format!("sine=frequency={hertz}")])
+                .args(["-t", &seconds.to_string()])
                 .args(["-c:v", "libx264", "-preset", "ultrafast", "-crf", "16"])
                 .args(["-pix_fmt", "yuv420p", "-c:a", "aac"])
                 .arg(&path),
@@ -53,9 +64,9 @@ impl Source {
 }
 
 impl Rendition {
-    /// Encodes the source by the profile, into `folder`.
-    pub fn encode(source: &Source, profile: &Profile, folder: &Path) -> Result<Rendition, Box<dyn Error>> {
-        Encoder::begin(source, profile, folder)?.finish()
+    /// Encodes the source by the profile, into the file at `path`.
+    pub fn encode(source: &Source, profile: &Profile, path: &Path) -> Result<Rendition, Box<dyn Error>> {
+        Encoder::begin(source, profile, path)?.finish()
     }
 
     /// Describes the file at `path`.

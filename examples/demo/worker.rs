@@ -80,7 +80,8 @@ impl Worker<'_> {
     /// Encodes, and shows how far it is; nothing if we were overtaken meanwhile.
     fn encode(&mut self, job: &Job, lease: &Lease) -> Result<Option<Rendition>, Box<dyn Error>> {
         let source = Source { path: Source::path_in(self.folder), digest: job.params.source.into() };
-        let encoder = Encoder::begin(&source, &job.params.profile, self.folder)?;
+        let path = self.folder.join(format!("{}.mp4", job.name()));
+        let encoder = Encoder::begin(&source, &job.params.profile, &path)?;
         let mut show_from = 0;
         let mut now = encoder::Progress::Percent(0);
         loop {

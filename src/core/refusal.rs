@@ -30,6 +30,8 @@ pub enum Code {
     Oom,
     /// This server is a replica.
     ReadOnly,
+    /// What is needed may be at another node of a cluster, while a slot moves.
+    TryAgain,
 }
 
 impl Code {
@@ -47,6 +49,7 @@ impl Code {
             Code::NoPerm => "NOPERM",
             Code::Oom => "OOM",
             Code::ReadOnly => "READONLY",
+            Code::TryAgain => "TRYAGAIN",
         }
     }
 }

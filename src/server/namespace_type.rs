@@ -13,7 +13,7 @@ use super::api::io::{Digest, Io};
 use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::{compression, counting, rules, runtime, sweep, waiting};
+use super::{budget, compression, counting, rules, runtime, sweep, waiting};
 use crate::core::namespace::Namespace;
 use crate::core::origin::Incarnation;
 use crate::protocol::apply::Effect;
@@ -169,6 +169,7 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
             if let Ok(name) = std::str::from_utf8(key.bytes()) {
                 compression::forget(Some(database), Some(name));
             }
+            budget::namespace_unlinked(database, key.bytes());
             sweep::ask(database);
         }
     });

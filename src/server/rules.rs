@@ -35,7 +35,7 @@ pub unsafe extern "C" fn load(io: *mut raw::RedisModuleIO, encoding_version: c_i
         let loaded = unsafe { Io::new(io) }.load().filter(|_| readable);
         match loaded.and_then(|bytes| Rules::decode(bytes.bytes())) {
             Some(loaded) => {
-                runtime::with(|runtime| runtime.change_rules(|rules| *rules = loaded));
+                runtime::with(|runtime| runtime.change_rules(|rules| rules.replace(loaded)));
                 raw::REDISMODULE_OK as c_int
             }
             None => raw::REDISMODULE_ERR as c_int,

@@ -208,10 +208,12 @@ impl Runtime {
     /// Changes the rules; every policy is then resolved anew, and so are every spelling and every plan.
     pub fn change_rules<T>(&self, change: impl FnOnce(&mut Rules) -> T) -> T {
         self.forget_rows();
-        let had_budgets = self.rules.borrow().has_budgets();
+        let before = self.rules.borrow().budget_revision();
         let changed = change(&mut self.rules.borrow_mut());
         waiting::reconsider();
-        budget::reconsider(had_budgets);
+        if self.rules.borrow().budget_revision() != before {
+            budget::reconsider();
+        }
         changed
     }
 

@@ -22,7 +22,7 @@ use super::guard::guarded;
 use super::keyspace::FoundNamespace;
 use super::{counting, keyspace, runtime};
 use crate::core::body::Body;
-use crate::core::budget::removal::{Cause::Invalidated, Removed};
+use crate::core::budget::removal::Cause::Invalidated;
 use crate::core::entry::Entry;
 use crate::core::name::NamespaceName;
 use crate::core::origin::Origin;
@@ -238,16 +238,22 @@ fn take(context: Context<'_>, namespace: &str, keys: &[OwnedString]) -> Option<u
         return context.unlink(keys);
     };
     let recorder = Recorder::open(context, name, records).ok()?;
-    let found = OwnedString::new(namespace.as_bytes());
-    let found = FoundNamespace::look(context, found.borrow(), Mode::ReadUncounted).ok();
-    let found = found.as_ref().and_then(FoundNamespace::get);
-    let removed = |key: &OwnedString| {
-        let address = Address::of_key(name, key.borrow().bytes())?;
-        Going::of(context, (&address, key.clone()), found, Invalidated, context.now())?.into_removed()
-    };
-    let recorded: Vec<Removed> = keys.iter().filter_map(removed).collect();
-    let removed = context.unlink(keys)?;
-    recorder.record_all(&recorded);
+    let namespace = OwnedString::new(namespace.as_bytes());
+    let mut removed = 0u64;
+    for key in keys {
+        // Whoever was told of the last one may have done as they like.
+        let found = FoundNamespace::look(context, namespace.borrow(), Mode::ReadUncounted).ok();
+        let found = found.as_ref().and_then(FoundNamespace::get);
+        let address = Address::of_key(name, key.borrow().bytes());
+        let now = context.now();
+        let going =
+            address.and_then(|address| Going::of(context, (&address, key.clone()), found, Invalidated, now));
+        let Some(going) = going else { continue };
+        if !going.carry_out(context, Some(&recorder)) {
+            return None;
+        }
+        removed = removed.saturating_add(1);
+    }
     Some(removed)
 }
 

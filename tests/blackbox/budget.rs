@@ -160,6 +160,42 @@ fn another_rule_is_obeyed_in_the_background() {
 }
 
 #[test]
+fn a_write_after_a_budget_was_lowered_makes_room_for_itself_only() {
+    let (_server, mut client) = with_rule(&["MAXWEIGHT", "3000"]);
+    (0..3000).for_each(|n| put(&mut client, n, 1));
+    let replies = client.pipeline(&[
+        args!["MULTI"],
+        args!["CACHE.POLICY", "SET", "ns", "*", "MAXWEIGHT", 100],
+        args!["CACHE.RESULT", "SET", "ns", "op", 5000, "r", "WEIGHT", 5],
+        args!["CACHE.STATS", "ns"],
+        args!["EXEC"],
+    ]);
+    let evicted = replies[4].array()[2].field("evictions").int();
+    assert!(evicted <= 10, "{evicted} went for one small entry");
+    wait_until("the rest goes in the background", || figure(&mut client, "weight") <= 100);
+    assert_eq!(figure(&mut client, "weight"), 100);
+    assert_eq!(cache!(client, "EXISTS", "ns", "op", 5000).int(), 1);
+}
+
+#[test]
+fn rules_that_say_nothing_of_budgets_leave_what_is_known_alone() {
+    let (_server, mut client) = with_rule(&["MAXWEIGHT", "2000"]);
+    (0..2000).for_each(|n| put(&mut client, n, 1));
+    let replies = client.pipeline(&[
+        args!["MULTI"],
+        args!["CACHE.POLICY", "SET", "zzz", "*", "TTL", "5s"],
+        args!["CACHE.POLICY", "SET", "ns", "op", "TTL", "5h"],
+        args!["CACHE.POLICY", "DEL", "zzz", "*"],
+        args!["CACHE.RESULT", "SET", "ns", "op", 5000, "r", "WEIGHT", 1000],
+        args!["CACHE.STATS", "ns"],
+        args!["EXEC"],
+    ]);
+    assert_eq!(replies[6].array()[4].field("weight").int(), 2000);
+    let oldest = left(&mut client, 1000).len();
+    assert!(oldest < 150, "{oldest} of the older half are there");
+}
+
+#[test]
 fn a_budget_is_of_one_namespace_in_one_database() {
     let (_server, mut client) = with_rule(&["MAXWEIGHT", "100"]);
     put(&mut client, 0, 100);
@@ -248,6 +284,62 @@ fn memory_is_bounded_though_more_is_reserved_than_there_is() {
         assert_eq!(cache!(client, "SET", "ns", "op", n, "x".repeat(500)), ok());
         assert!(figure(&mut client, "stored_bytes") <= 10 * 1024);
     }
+}
+
+/// A failure is remembered however long its message, as long as the budget allows.
+#[test]
+fn a_failure_that_is_more_than_the_budget_does_not_stay() {
+    let (_server, mut client) = with_rule(&["MAXBYTES", "2kb", "NEGATIVE", "1m"]);
+    let token = Entry { ns: "ns", operation: "op", params: "1" }.lease(&mut client, "");
+    assert_eq!(cache!(client, "FAIL", "ns", token, "m".repeat(60_000)), ok());
+    assert_eq!(figure(&mut client, "stored_bytes"), 0);
+    let token = Entry { ns: "ns", operation: "op", params: "1" }.lease(&mut client, "");
+    assert_eq!(cache!(client, "FAIL", "ns", token, "short"), ok());
+    assert_eq!(figure(&mut client, "entries"), 1);
+}
+
+fn used_memory(client: &mut Client) -> i64 {
+    client.info("memory", "used_memory").expect("a figure").parse().expect("a number")
+}
+
+/// Each RESTORE has the database surveyed, and nobody writes to the namespace meanwhile.
+#[test]
+fn what_is_met_again_and_again_takes_no_more_memory() {
+    let (_server, mut client) = with_rule(&["MAXWEIGHT", "1mb"]);
+    (0..5000).for_each(|n| put(&mut client, n, 1));
+    call!(client, "SET", "other", "x");
+    let Value::Bulk(payload) = call!(client, "DUMP", "other") else { panic!("a payload") };
+    let survey = |client: &mut Client| {
+        call!(client, "RESTORE", "other", 0, payload, "REPLACE");
+        std::thread::sleep(std::time::Duration::from_millis(150));
+    };
+    (0..4).for_each(|_| survey(&mut client));
+    let before = used_memory(&mut client);
+    (0..20).for_each(|_| survey(&mut client));
+    let grown = used_memory(&mut client) - before;
+    assert!(grown < 1_500_000, "{grown} bytes more");
+}
+
+#[test]
+fn a_namespace_that_is_gone_takes_no_memory() {
+    let server = Server::start();
+    let mut client = server.client();
+    policy!(client, "SET", "bounded*", "*", "MAXWEIGHT", "1mb");
+    let mut grown = |name: &str| {
+        let before = used_memory(&mut client);
+        for ns in 0..10 {
+            let ns = format!("{name}{ns}");
+            for n in 0..1000 {
+                cache!(client, "SET", &ns, "op", n, "x", "WEIGHT", 1);
+            }
+            call!(client, "DEL", &ns);
+        }
+        wait_until("it is swept", || call!(client, "DBSIZE").int() == 0);
+        used_memory(&mut client) - before
+    };
+    // Why an entry is gone is remembered of either.
+    let [_, unbounded, bounded] = ["first", "unbound", "bounded"].map(&mut grown);
+    assert!(bounded - unbounded < 200_000, "{unbounded} and {bounded} bytes more");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod budget;
 mod budget_model;
 mod compression;
 mod configuration;
+mod deleting_files;
 mod dictionaries;
 mod examples;
 mod expiry;

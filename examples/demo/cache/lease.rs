@@ -2,6 +2,7 @@
 //! or do something else meanwhile.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use redis::cmd;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Cache, FRESH_S, Facts};
+use crate::digest::digest;
 
 /// How long a lease lasts unless it is renewed. So long do the others wait at most for somebody who vanished.
 const LEASE: Duration = Duration::from_secs(3);
@@ -41,6 +43,14 @@ pub enum Standing {
 
 /// What FETCH answers: status, value, token, version.
 type Reply = (String, Option<String>, Option<String>, i64);
+
+impl Lease {
+    /// A name for what is computed under this lease, which no other computation shares.
+    pub fn name(&self) -> io::Result<String> {
+        let digest = digest(self.token.as_bytes())?;
+        Ok(digest.trim_start_matches("sha256:").chars().take(16).collect())
+    }
+}
 
 impl Cache {
     /// The result of `operation` with `params` if it is there and `is_usable`; else the lease on it, or, while another
@@ -111,6 +121,14 @@ impl Cache {
                 .arg(self.namespace)
                 .arg(&lease.token)
                 .arg(("PROGRESS", progress)),
+        )
+    }
+
+    /// Keeps the lease likewise, and has room made for the file of `weight` bytes that is about to be written: of what the
+    /// namespace holds, that which was used least goes until it fits.
+    pub fn reserve(&mut self, lease: &Lease, weight: u64) -> Result<Standing, Box<dyn Error>> {
+        self.standing(
+            cmd("CACHE.RESULT").arg("RENEW").arg(self.namespace).arg(&lease.token).arg(("WEIGHT", weight)),
         )
     }
 

@@ -101,6 +101,54 @@ impl Cache {
         Ok(())
     }
 
+    /// Whether a result is there.
+    pub fn has(&mut self, operation: &str, params: &impl Serialize) -> Result<bool, Box<dyn Error>> {
+        Ok(self.ask("EXISTS", operation, &serde_json::to_string(params)?)?)
+    }
+
+    /// The key of the entry for `params`. Its last part is the fingerprint, which stands for the params in every command.
+    pub fn key(&mut self, operation: &str, params: &impl Serialize) -> Result<String, Box<dyn Error>> {
+        Ok(self.ask("KEY", operation, &serde_json::to_string(params)?)?)
+    }
+
+    /// Deletes the entry for `params` by its key, of which the module makes no record.
+    pub fn delete_by_key(&mut self, operation: &str, params: &impl Serialize) -> Result<(), Box<dyn Error>> {
+        let key = self.key(operation, params)?;
+        Ok(cmd("DEL").arg(key).exec(&mut self.connection)?)
+    }
+
+    /// Changes members of a result in JSON; for `lifetime`, or as long as rules say.
+    pub fn merge(
+        &mut self,
+        operation: &str,
+        params: &impl Serialize,
+        patch: &impl Serialize,
+        lifetime: Option<Duration>,
+    ) -> Result<(), Box<dyn Error>> {
+        let mut merge = cmd("CACHE.RESULT");
+        merge.arg("MERGE").arg(self.namespace).arg(operation);
+        merge.arg((serde_json::to_string(params)?, serde_json::to_string(patch)?));
+        if let Some(lifetime) = lifetime {
+            merge.arg(("PX", lease::millis(lifetime)?));
+        }
+        Ok(merge.exec(&mut self.connection)?)
+    }
+
+    /// Makes all results absent that bear the tag.
+    pub fn invalidate_tag(&mut self, tag: &str) -> Result<(), Box<dyn Error>> {
+        Ok(cmd("CACHE.INVALIDATE").arg("TAG").arg(self.namespace).arg(tag).exec(&mut self.connection)?)
+    }
+
+    /// Makes a rule for all operations of this namespace.
+    pub fn rule(&mut self, fields: &[(&str, &str)]) -> Result<(), Box<dyn Error>> {
+        let mut set = cmd("CACHE.POLICY");
+        set.arg("SET").arg(self.namespace).arg("*");
+        for field in fields {
+            set.arg(field);
+        }
+        Ok(set.exec(&mut self.connection)?)
+    }
+
     /// How long the stored result had taken to make; nothing if it went meanwhile.
     fn took(&mut self, operation: &str, params: &str) -> Result<Duration, Box<dyn Error>> {
         let mut info: HashMap<String, Value> = self.ask("INFO", operation, params)?;

@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn weight_is_looked_at_first_and_a_budget_may_be_used_up() {
         let budget = Budget { max_bytes: Some(10), max_weight: Some(5), ..Budget::default() };
-        let exceeded = |stored_bytes, weight| {
-            budget.exceeded(&Load { stored_bytes, weight, ..Load::default() }).collect::<Vec<_>>()
+        let exceeded = |stored_bytes, weight| -> Vec<Measure> {
+            budget.exceeded(&Load { stored_bytes, weight, ..Load::default() }).collect()
         };
         let expected: [Vec<Measure>; 4] =
             [vec![], vec![Measure::Bytes], vec![Measure::Weight], vec![Measure::Weight, Measure::Bytes]];

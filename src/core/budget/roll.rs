@@ -105,6 +105,12 @@ impl Roll {
         }
     }
 
+    /// Enters all members of another roll.
+    pub fn absorb(&mut self, other: Roll) {
+        let members = other.lists.into_iter().flat_map(|list| list.chunks.into_iter().flatten());
+        members.for_each(|member| self.enter(member));
+    }
+
     /// Whether there are so many more members than entries that the roll should be tidied.
     pub fn is_untidy(&self, entries: u64) -> bool {
         let entries = usize::try_from(entries).unwrap_or(usize::MAX);

@@ -42,8 +42,21 @@ impl Rule {
 }
 
 /// The rules, in the order in which they were made. No two have the same patterns.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rules(Vec<Rule>);
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    list: Vec<Rule>,
+    /// How often what they say of budgets may have changed.
+    budget_revision: u64,
+}
+
+/// What they say counts, not how they came to say it.
+impl PartialEq for Rules {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl Eq for Rules {}
 
 impl Rules {
     /// Says something of the names that match; what the rule of these patterns says otherwise it keeps.
@@ -59,10 +72,11 @@ impl Rules {
         values: Vec<(Field, Value)>,
     ) -> Result<(), Refusal> {
         let fields = check(&operation, values)?;
-        let rules = self.0.len();
+        self.note(fields.keys().copied());
+        let rules = self.list.len();
         match self.get_mut(namespace.as_str().as_bytes(), operation.as_str().as_bytes()) {
             Some(rule) => rule.fields.extend(fields),
-            None if rules < MAX_RULES => self.0.push(Rule { namespace, operation, fields }),
+            None if rules < MAX_RULES => self.list.push(Rule { namespace, operation, fields }),
             None => {
                 return Err(refused(format!(
                     "a rule for '{namespace}' '{operation}' would be one too many: at most {MAX_RULES} rules are \
@@ -78,38 +92,58 @@ impl Rules {
     pub fn delete(&mut self, namespace: &[u8], operation: &[u8], fields: &[Field]) -> bool {
         let Some(rule) = self.get_mut(namespace, operation) else { return false };
         let before = rule.fields.len();
+        let had = rule.fields.clone();
         rule.fields.retain(|field, _| !fields.is_empty() && !fields.contains(field));
         let after = rule.fields.len();
+        self.note(had.into_keys().filter(|field| fields.is_empty() || fields.contains(field)));
         if after == 0 {
-            self.0.retain(|rule| !rule.fields.is_empty());
+            self.list.retain(|rule| !rule.fields.is_empty());
         }
         after < before
     }
 
     /// The rule of exactly these patterns.
     pub fn get(&self, namespace: &[u8], operation: &[u8]) -> Option<&Rule> {
-        self.0.iter().find(|rule| rule.is_for(namespace, operation))
+        self.list.iter().find(|rule| rule.is_for(namespace, operation))
     }
 
     fn get_mut(&mut self, namespace: &[u8], operation: &[u8]) -> Option<&mut Rule> {
-        self.0.iter_mut().find(|rule| rule.is_for(namespace, operation))
+        self.list.iter_mut().find(|rule| rule.is_for(namespace, operation))
     }
 
     /// All of them, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
-        self.0.iter()
+        self.list.iter()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.replace(Rules::default());
+    }
+
+    /// Takes over what a file says.
+    pub fn replace(&mut self, other: Rules) {
+        self.list = other.list;
+        self.budget_revision = self.budget_revision.saturating_add(1);
+    }
+
+    /// Differs from what it was where what the rules say of budgets may do so.
+    pub fn budget_revision(&self) -> u64 {
+        self.budget_revision
+    }
+
+    /// These fields are said, or not said any more.
+    fn note(&mut self, mut fields: impl Iterator<Item = Field>) {
+        if fields.any(Field::is_budget) {
+            self.budget_revision = self.budget_revision.saturating_add(1);
+        }
     }
 
     /// The stored form: a version, then every rule with its texts as they are shown.

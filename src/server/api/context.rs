@@ -142,6 +142,22 @@ impl<'a> Context<'a> {
         self.write(c"UNLINK", keys)
     }
 
+    /// Whether commands of ours may use a key. In a cluster they may not where its slot is moving, and it is not here
+    /// (any more): the server would send a client elsewhere.
+    pub fn reaches(self, key: BorrowedString<'_>) -> bool {
+        // SAFETY: "s" takes a string, alive as long as the key is borrowed; the reply is freed once.
+        unsafe {
+            let reply =
+                api!(RedisModule_Call(self.as_ptr(), c"EXISTS".as_ptr(), c"s".as_ptr(), key.as_ptr()));
+            if reply.is_null() {
+                return false;
+            }
+            let kind = api!(RedisModule_CallReplyType(reply)) as isize;
+            api!(RedisModule_FreeCallReply(reply));
+            kind != raw::REDISMODULE_REPLY_ERROR
+        }
+    }
+
     /// Calls a command that writes, here, on replicas and in files; none where it was refused, else its reply where that is
     /// a number, or 0.
     pub fn write(self, command: &std::ffi::CStr, words: &[OwnedString]) -> Option<u64> {

@@ -140,6 +140,11 @@ impl<'a> Key<'a> {
         [raw::REDISMODULE_KEYTYPE_EMPTY, raw::REDISMODULE_KEYTYPE_STREAM].contains(&key_type)
     }
 
+    /// Whether nothing is there, where the key was opened for reading.
+    pub fn is_absent(&self) -> bool {
+        self.key.is_none()
+    }
+
     /// Whether the server lets the key vanish at some instant.
     pub fn expires(&self) -> bool {
         // SAFETY: the key is open.

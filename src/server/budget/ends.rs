@@ -5,7 +5,7 @@ use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::keyspace::{EntryKey, FoundNamespace};
 use super::going::Going;
-use super::{BUDGETS, POSTPONED_MS, REST_MS, Recorder, of, warn};
+use super::{BUDGETS, POSTPONED_MS, REST_MS, Recorder, complain, of};
 use crate::core::budget::deadlines::Ended;
 use crate::core::budget::removal::Cause;
 use crate::core::instant::Instant;
@@ -41,7 +41,7 @@ fn remove(context: Context<'_>, ended: &Ended, now: Instant) -> Option<()> {
     let recorder = match records.map(|records| Recorder::open(context, namespace, records)).transpose() {
         Ok(recorder) => recorder,
         Err(refusal) => {
-            warn(&format!("an entry that has expired is kept: {refusal}"));
+            complain(now, || format!("entries that have expired are kept: {refusal}"));
             return None;
         }
     };

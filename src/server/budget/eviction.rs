@@ -9,7 +9,7 @@ use super::super::keyspace::{EntryKey, FoundNamespace};
 use super::super::runtime;
 use super::super::waiting::with_leases;
 use super::going::Going;
-use super::{BUDGETS, POSTPONED_MS, REST_MS, Recorder, of, warn, with_roll};
+use super::{BUDGETS, POSTPONED_MS, REST_MS, Recorder, complain, of, with_roll};
 use crate::core::budget::claim::Used;
 use crate::core::budget::removal::Cause;
 use crate::core::budget::roll::{CANDIDATES, Look, Member, Roll, Wanted};
@@ -44,6 +44,8 @@ enum End {
     Done,
     /// It was time to stop.
     Over,
+    /// The server refused a removal or its record, as while a slot moves.
+    Refused,
 }
 
 /// Looks at namespaces that may be over their budget; when to go on, none where nothing is left.
@@ -75,14 +77,15 @@ fn enforce_due(
         let key = key.borrow();
         let watched =
             Watched { context, database, name: namespace, key, budget: &budget, now, spared: None, life };
-        match watched.enforce(is_over) {
+        match watched.tidy_up(is_over).map_or_else(|| watched.enforce(is_over), Ok) {
             Ok(End::Done) => {}
             Ok(End::Over) => {
                 BUDGETS.with(|budgets| budgets.due.borrow_mut().insert((database, name)));
                 return Some(REST_MS);
             }
+            Ok(End::Refused) => postponed.push((database, name)),
             Err(refusal) => {
-                warn(&format!("namespace '{name}' stays over its budget: {refusal}"));
+                complain(now, || format!("namespace '{name}' stays over its budget: {refusal}"));
                 postponed.push((database, name));
             }
         }
@@ -98,13 +101,21 @@ fn life(context: Context<'_>, name: NamespaceName<'_>, key: BorrowedString<'_>) 
 }
 
 impl<'c> Watched<'_, 'c> {
-    /// Brings the namespace back within its budget, after an entry was stored: however many have to go.
-    pub fn after_write(&self, is_untidy: bool) {
+    /// Brings the namespace back within its budget, after something was stored: however many have to go. `before` is what
+    /// it came to before that.
+    pub fn after_write(&self, is_untidy: bool, before: Load) {
         if is_untidy {
             self.tidy();
         }
+        if self.exceeded().next().is_none() {
+            return;
+        }
+        // Where there is more to be done than this write has brought about, it makes room for itself, and no more.
+        let is_due = super::is_due(self.database, self.name.as_str());
+        let is_within = |now: Load| now.weight <= before.weight && now.stored_bytes <= before.stored_bytes;
+        let outcome = self.enforce(|| is_due && is_within(self.life.load()));
         // Whatever is refused now is tried again later.
-        if self.exceeded().next().is_some() && self.enforce(|| false).is_err() {
+        if !matches!(outcome, Ok(End::Done)) {
             super::ask(self.database, self.name.as_str());
         }
     }
@@ -131,9 +142,10 @@ impl<'c> Watched<'_, 'c> {
                 let found = FoundNamespace::look(self.context, self.key, Mode::ReadUncounted)?;
                 let Some(namespace) = found.get() else { break };
                 let going = self.exceeded().find_map(|measure| self.choose(roll, namespace, measure));
-                let Some(going) = going else { break };
+                let Some((member, going)) = going else { break };
                 if !going.carry_out(self.context, recorder.as_ref()) {
-                    break;
+                    roll.enter(member);
+                    return Ok(End::Refused);
                 }
             }
             Ok(End::Done)
@@ -141,7 +153,12 @@ impl<'c> Watched<'_, 'c> {
         end.unwrap_or(Ok(End::Done))
     }
 
-    fn choose(&self, roll: &mut Roll, namespace: &Namespace, measure: Measure) -> Option<Going<'c>> {
+    fn choose(
+        &self,
+        roll: &mut Roll,
+        namespace: &Namespace,
+        measure: Measure,
+    ) -> Option<(Member, Going<'c>)> {
         let evict = self.budget.evict;
         let wanted = Wanted { evict, measure, candidates: CANDIDATES, now: Used::at(self.now) };
         let mut name = None;
@@ -152,7 +169,8 @@ impl<'c> Watched<'_, 'c> {
         })?;
         // The one that was looked at last is the one that was chosen.
         let at = (&member.origin.address(member.fingerprint), name?);
-        Going::of(self.context, at, Some(namespace), Cause::Evicted, self.now)
+        let going = Going::of(self.context, at, Some(namespace), Cause::Evicted, self.now)?;
+        Some((member, going))
     }
 
     /// What a member turns out to be.
@@ -181,6 +199,20 @@ impl<'c> Watched<'_, 'c> {
         } else {
             Look::Living(entry.claim_of(&stored.entry))
         }
+    }
+
+    /// Tidies the roll as long as that is due: a survey enters all that it meets, and a namespace that is not written to
+    /// has nobody else to do it. None once it is done.
+    fn tidy_up(&self, is_over: impl Fn() -> bool) -> Option<End> {
+        let is_untidy =
+            || with_roll(self.database, self.name.as_str(), |roll| roll.is_untidy(self.life.load().entries));
+        while is_untidy() == Some(true) {
+            if is_over() {
+                return Some(End::Over);
+            }
+            self.tidy();
+        }
+        None
     }
 
     /// Takes out of the roll what is there twice, or not any more.

@@ -38,11 +38,6 @@ impl<'c> Going<'c> {
         Some(Going { name, key, cause, removed })
     }
 
-    /// What is to be recorded of it, where whoever asks removes it.
-    pub fn into_removed(self) -> Option<Removed> {
-        self.removed
-    }
-
     /// Removes it, here, on replicas and in files, in one transaction with its record. Whether it could: nothing is
     /// removed whose record the server refused.
     pub fn carry_out(self, context: Context<'c>, recorder: Option<&Recorder<'_>>) -> bool {

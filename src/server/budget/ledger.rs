@@ -10,6 +10,7 @@ use super::super::entry_type::StoredEntry;
 use super::eviction::Watched;
 use super::{BUDGETS, Recorder, enter, of, survey};
 use crate::core::budget::Budget;
+use crate::core::budget::claim::Claim;
 use crate::core::budget::removal::{Cause, Removed};
 use crate::core::budget::roll::Member;
 use crate::core::entry::Entry;
@@ -19,7 +20,7 @@ use crate::core::namespace::Namespace;
 use crate::core::origin::Origin;
 use crate::core::refusal::Refusal;
 use crate::core::state::Address;
-use crate::core::stats::gauges::Gauges;
+use crate::core::stats::gauges::{Gauges, Load};
 
 /// Open while a command changes a namespace; [`settle`](Self::settle) does what follows.
 pub struct Ledger<'c> {
@@ -36,15 +37,20 @@ pub struct Ledger<'c> {
 #[derive(Default)]
 struct Changes {
     removed: Vec<Removed>,
-    /// The version of the entry that was stored last.
-    last: u64,
+    /// The version of the entry that was stored last, unless it is more than the whole budget: a failure is remembered
+    /// however long its message, but does not stay then.
+    last: Option<u64>,
     /// What the namespace comes to, once anything was stored under a budget.
     life: Option<Arc<Gauges>>,
+    /// What it came to before.
+    before: Load,
     is_untidy: bool,
 }
 
 /// What stood where an entry is stored.
 pub struct Before {
+    /// What that came to.
+    load: Load,
     /// As what it is in the roll already, where it is: its member there counts as missing once another life of the
     /// namespace has begun.
     entered: Option<Arc<Origin>>,
@@ -89,7 +95,8 @@ impl<'c> Ledger<'c> {
         };
         let is_known = self.budget.is_limited() && !survey::is_pending(self.context.database());
         let entered = before.filter(|before| is_known && is_like(before)).map(StoredEntry::share_origin);
-        Before { entered }
+        let load = before.and_then(StoredEntry::claim).map_or_else(Load::default, |claim| load_of(&claim));
+        Before { load, entered }
     }
 
     /// It was.
@@ -109,12 +116,18 @@ impl<'c> Ledger<'c> {
             return;
         }
         let changes = &mut *self.changes.borrow_mut();
-        changes.last = stored.entry.version;
-        let life = changes.life.get_or_insert_with(|| origin.life_gauges().unwrap_or_default());
+        let is_admitted = self.check(StoredEntry::bytes_of(entry.record().len()), &stored.entry).is_ok();
+        changes.last = is_admitted.then_some(stored.entry.version);
+        let claim = entry.claim_of(&stored.entry);
+        if changes.life.is_none() {
+            let life = origin.life_gauges().unwrap_or_default();
+            changes.before = life.load().minus(load_of(&claim)).plus(before.load);
+            changes.life = Some(life);
+        }
         if before.entered.is_none_or(|entered| entered != origin) {
-            let claim = entry.claim_of(&stored.entry);
+            let entries = changes.life.as_ref().map_or(0, |life| life.load().entries);
             let member = Member { origin, fingerprint, claim };
-            changes.is_untidy |= enter(database, self.name.as_str(), member, life.load().entries);
+            changes.is_untidy |= enter(database, self.name.as_str(), member, entries);
         }
     }
 
@@ -145,7 +158,7 @@ impl<'c> Ledger<'c> {
 
     /// Records what was removed, and evicts what is over budget. All keys are closed by now.
     pub fn settle(self) {
-        let Changes { removed, last, life, is_untidy } = self.changes.into_inner();
+        let Changes { removed, last, life, is_untidy, before } = self.changes.into_inner();
         if let Some(recorder) = &self.recorder {
             recorder.record_all(&removed);
         }
@@ -157,9 +170,14 @@ impl<'c> Ledger<'c> {
             key: self.key,
             budget: &self.budget,
             now: self.now,
-            spared: Some(last),
+            spared: last,
             life,
         };
-        watched.after_write(is_untidy);
+        watched.after_write(is_untidy, before);
     }
+}
+
+/// What an entry comes to, as far as budgets go.
+fn load_of(claim: &Claim) -> Load {
+    Load { weight: claim.weight, stored_bytes: claim.stored_bytes, ..Load::default() }
 }

@@ -26,7 +26,7 @@ pub use removals::Recorder;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libc::c_void;
 use redis_module::raw;
@@ -40,6 +40,7 @@ use crate::core::budget::Budget;
 use crate::core::budget::deadlines::Deadlines;
 use crate::core::budget::roll::{Member, Roll};
 use crate::core::entry::Entry;
+use crate::core::instant::Instant;
 use crate::core::name::NamespaceName;
 use crate::core::origin::Origin;
 use crate::core::state::Address;
@@ -59,8 +60,8 @@ struct Budgets {
     /// Namespaces that may be over their budget for another reason than a write.
     due: RefCell<BTreeSet<(i32, Box<str>)>>,
     timer_is_set: Cell<bool>,
-    /// When the log was last told that something could not be done.
-    warned: Cell<Option<Instant>>,
+    /// Before this nobody is told again that something cannot be removed.
+    silent_until: Cell<Option<Instant>>,
 }
 
 thread_local! {
@@ -73,12 +74,12 @@ const MAX_KNOWN: usize = 10_000;
 /// The longest that a slice takes; what it starts last may take longer.
 const SLICE: Duration = Duration::from_micros(500);
 
-/// How long the log is spared what it was told.
-const QUIET: Duration = Duration::from_secs(60);
-
 /// How long to rest between two slices, in milliseconds, and where nothing may be done just now.
 const REST_MS: u64 = 5;
 const POSTPONED_MS: u64 = 250;
+
+/// How long to be silent after a complaint, in milliseconds.
+const SILENT_MS: u64 = 10_000;
 
 /// What the rules say of a namespace, where that is anything.
 pub fn of(namespace: &str) -> Option<Budget> {
@@ -118,17 +119,15 @@ pub fn keeps(namespace: NamespaceName<'_>, entry: &Entry<'_>) -> bool {
         && of(namespace.as_str()).is_some_and(|budget| budget.removals.is_some())
 }
 
-/// The rules were changed, and `had` said something of budgets before.
-pub fn reconsider(had: bool) {
-    let has = runtime::with(|runtime| runtime.rules().has_budgets());
+/// What the rules say of budgets was changed.
+pub fn reconsider() {
+    let has_budgets = runtime::with(|runtime| runtime.rules().has_budgets());
     BUDGETS.with(|budgets| {
-        budgets.in_force.set(has);
+        budgets.in_force.set(has_budgets);
         budgets.known.borrow_mut().clear();
         *budgets.last.borrow_mut() = None;
     });
-    if had || has {
-        begin_anew();
-    }
+    begin_anew();
 }
 
 /// Everything may be different from what was known: another role, other data, other rules.
@@ -175,6 +174,13 @@ pub fn swap(one: i32, other: i32) {
     }
 }
 
+/// A namespace loses its key: nothing of it has to go for a budget any more. Where it comes back, that is surveyed.
+pub fn namespace_unlinked(database: i32, name: &[u8]) {
+    let Ok(name) = std::str::from_utf8(name) else { return };
+    let roll = BUDGETS.with(|budgets| budgets.rolls.borrow_mut().get_mut(&database)?.remove(name));
+    drop(roll);
+}
+
 /// Whether any entry is waited for to end.
 pub fn awaits_ends() -> bool {
     BUDGETS.with(|budgets| !budgets.deadlines.borrow().is_empty())
@@ -207,6 +213,15 @@ pub fn survey(database: i32) {
     }
 }
 
+/// Whether a namespace is about to be brought within its budget anyway, in slices: it need not be at once.
+fn is_due(database: i32, namespace: &str) -> bool {
+    let is_due = |budgets: &Budgets| {
+        let due = budgets.due.borrow();
+        !due.is_empty() && due.contains(&(database, namespace.into()))
+    };
+    survey::is_pending(database) || BUDGETS.with(is_due)
+}
+
 /// Enters an entry into the roll of its namespace; whether that should be tidied, if there are so many entries.
 fn enter(database: i32, namespace: &str, member: Member, entries: u64) -> bool {
     BUDGETS.with(|budgets| {
@@ -221,13 +236,15 @@ fn enter(database: i32, namespace: &str, member: Member, entries: u64) -> bool {
     })
 }
 
-/// Tells the log what cannot be done just now, but not each time that it is tried again.
-fn warn(message: &str) {
-    let warned = BUDGETS.with(|budgets| budgets.warned.get());
-    if warned.is_none_or(|warned| warned.elapsed() >= QUIET) {
-        BUDGETS.with(|budgets| budgets.warned.set(Some(Instant::now())));
-        log::warning(message);
-    }
+/// Says in the log that something cannot be removed: now and then, since it is tried again many times a second, and for
+/// each entry.
+fn complain(now: Instant, message: impl FnOnce() -> String) {
+    BUDGETS.with(|budgets| {
+        if budgets.silent_until.get().is_none_or(|until| until <= now) {
+            budgets.silent_until.set(Some(now.plus(SILENT_MS)));
+            log::warning(&message());
+        }
+    });
 }
 
 /// Runs `body` with the roll of a namespace, which nobody else finds meanwhile: the server may be called.
@@ -237,10 +254,13 @@ fn with_roll<T>(database: i32, namespace: &str, body: impl FnOnce(&mut Roll) -> 
     let outcome = body(&mut roll);
     BUDGETS.with(|budgets| {
         let mut rolls = budgets.rolls.borrow_mut();
-        if let Some(rolls) = rolls.get_mut(&database)
-            && !roll.is_empty()
-        {
-            rolls.entry(namespace.into()).or_insert(roll);
+        let Some(rolls) = rolls.get_mut(&database) else { return };
+        // Whoever was called may have stored something there.
+        if let Some(meanwhile) = rolls.remove(namespace) {
+            roll.absorb(meanwhile);
+        }
+        if !roll.is_empty() {
+            rolls.insert(namespace.into(), roll);
         }
     });
     Some(outcome)
@@ -284,7 +304,7 @@ unsafe extern "C" fn on_timer(context: *mut raw::RedisModuleCtx, _data: *mut c_v
 
 /// Does some of what is to be done; how long to rest then, none where nothing is left.
 fn slice(context: Context<'_>) -> Option<u64> {
-    let begun = Instant::now();
+    let begun = std::time::Instant::now();
     let is_over = || begun.elapsed() >= SLICE;
     let more =
         [ends::slice(context, is_over), eviction::slice(context, is_over), survey::slice(context, is_over)];

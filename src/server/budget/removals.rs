@@ -24,16 +24,27 @@ pub struct Recorder<'c> {
 impl<'c> Recorder<'c> {
     /// # Errors
     ///
-    /// `WRONGTYPE` where the key holds anything but a stream.
+    /// `WRONGTYPE` where the key holds anything but a stream, `TRYAGAIN` where it may be elsewhere while its slot moves.
     pub fn open(context: Context<'c>, namespace: NamespaceName<'_>, records: u64) -> Result<Self, Refusal> {
         let key = OwnedString::new(removals_key(namespace).as_bytes());
-        if !Key::open(context, key.borrow(), Mode::ReadUncounted).is_stream_or_nothing() {
+        let stream = Key::open(context, key.borrow(), Mode::ReadUncounted);
+        if !stream.is_stream_or_nothing() {
             let name = quoted(key.borrow().bytes());
             let message = format!(
                 "key {name} holds another kind of value: a stream or nothing is accepted, for the record of what is \
                  removed (REMOVALS); nothing was changed"
             );
             return Err(Refusal::new(Code::WrongType, message));
+        }
+        let is_absent = stream.is_absent();
+        drop(stream);
+        if is_absent && context.is_cluster() && !context.reaches(key.borrow()) {
+            let name = quoted(key.borrow().bytes());
+            let message = format!(
+                "key {name} is on its way to another node, and so nothing can be recorded of what is removed \
+                 (REMOVALS): try again when its slot has moved; nothing was changed"
+            );
+            return Err(Refusal::new(Code::TryAgain, message));
         }
         Ok(Recorder { context, key, records })
     }

@@ -14,6 +14,7 @@ use super::super::entry_type::{ENTRY_TYPE, StoredEntry};
 use super::{BUDGETS, REST_MS, arm, ask as ask_for, enter, of};
 use crate::core::budget::claim::Claim;
 use crate::core::budget::roll::Member;
+use crate::core::entry::Mark;
 use crate::core::instant::Instant;
 use crate::core::name::NamespaceName;
 use crate::core::origin::Origin;
@@ -37,6 +38,7 @@ thread_local! {
 /// What of an entry is entered.
 struct Met {
     origin: Arc<Origin>,
+    mark: Mark,
     claim: Claim,
     has_weight: bool,
     ends_at: Option<Instant>,
@@ -103,14 +105,18 @@ fn met(_name: BorrowedString<'_>, value: &NonNull<c_void>) -> Option<Met> {
     let stored = entry.stored()?;
     let (has_weight, ends_at) = (stored.entry.weight.is_some(), stored.entry.ends_at());
     (has_weight || of(stored.origin.namespace()).is_some()).then_some(())?;
-    Some(Met { origin: entry.share_origin(), claim: entry.claim()?, has_weight, ends_at })
+    let (origin, mark) = (entry.share_origin(), stored.entry.mark);
+    Some(Met { origin, mark, claim: entry.claim()?, has_weight, ends_at })
 }
 
 fn take(context: Context<'_>, database: i32, name: BorrowedString<'_>, met: &Met) {
     let namespace = NamespaceName::parse(met.origin.namespace().as_bytes());
-    let Some(address) = namespace.ok().and_then(|namespace| Address::of_key(namespace, name.bytes())) else {
-        return;
+    let address = namespace.ok().and_then(|namespace| Address::of_key(namespace, name.bytes()));
+    // What stands at another name than its own has been put there by hand.
+    let is_at_home = |address: &Address<'_>| {
+        address.mark() == met.mark && address.operation.as_str() == met.origin.operation()
     };
+    let Some(address) = address.filter(is_at_home) else { return };
     let budget = of(met.origin.namespace());
     if budget.is_some_and(|budget| budget.is_limited()) {
         let member =
