@@ -44,6 +44,7 @@ mod names;
 mod namespace;
 mod next;
 mod notifications;
+mod pages;
 mod params;
 mod persistence;
 mod plan;
