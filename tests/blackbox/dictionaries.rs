@@ -1,9 +1,9 @@
 //! Dictionaries: learnt from what is stored, used for what is stored next, kept while anything needs them.
 
-use crate::compression::json;
+use crate::compression::{assert_restarts_bring_back, json};
 use crate::harness::{
-    AofBase, Client, Entry, Launch, ReplicationStream, Server, assert_same_digests, digests, nil, ok,
-    wait_for_aof_rewrite, wait_for_replica_in_sync, wait_until,
+    Client, Entry, Launch, ReplicationStream, Server, assert_same_digests, digests, nil, ok,
+    wait_for_replica_in_sync, wait_until,
 };
 use crate::{args, cache, call, policy};
 
@@ -125,24 +125,7 @@ fn a_replica_reads_what_its_primary_wrote_and_goes_on_when_promoted() {
 
 #[test]
 fn restarts_bring_dictionaries_back() {
-    let mut server = compressing(Launch::new());
-    let results = fill(&mut server.client());
-    let before = digests(&server);
-    server.shutdown_save_and_restart();
-    assert_same_digests("restarted", &before, &digests(&server));
-    assert_all(&server, &results);
-    for base in AofBase::BOTH {
-        let mut server = compressing(Launch::new().append_only(base));
-        let results = fill(&mut server.client());
-        let before = digests(&server);
-        server.kill_and_restart();
-        assert_same_digests("replayed", &before, &digests(&server));
-        assert_all(&server, &results);
-        wait_for_aof_rewrite(&server);
-        server.kill_and_restart();
-        assert_same_digests("rewritten and replayed", &before, &digests(&server));
-        assert_all(&server, &results);
-    }
+    assert_restarts_bring_back(compressing, fill, assert_all);
 }
 
 #[test]

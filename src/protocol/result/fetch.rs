@@ -50,7 +50,8 @@ pub const COMMAND: Command = Command {
             | `LEASE` | nil | token | nothing usable: this caller computes, then calls FILL |\n\
             | `BUSY` | progress or nil | nil | another computes (no BLOCK, it ran out, or too many wait), or too much is leased already (`cache.leases-max`) |\n\
             | `FAILED` | message | nil | a failure that is remembered, or that ended the wait |\n\n\
-            The version is the entry's; for BUSY that of the progress, as NEXT takes it; 0 where there is none.",
+            The version is that of the value; for BUSY that of the newest progress, else of what is there and not served, as NEXT \
+            takes it; 0 where there is nothing.",
     details: &[
         "A lease is the right to compute an entry, until its deadline: LEASE milliseconds from now, or as the rule LEASE \
          says (30 s). Its token is given back with FILL, RENEW, RELEASE or FAIL; it is a text without secrets, good after a \
