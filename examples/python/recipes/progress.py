@@ -86,7 +86,7 @@ class Hub:
         try:
             if job.version == 0:
                 version, first = await self.now(name)
-                if job.version == 0:  # Nobody told more meanwhile.
+                if version != 0 and job.version == 0:  # Nobody told more meanwhile.
                     job.tell(version, first)
             if viewer.empty():
                 viewer.put_nowait(job.last)
