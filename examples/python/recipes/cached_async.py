@@ -37,26 +37,25 @@ class StillComputing(Exception):
 class AsyncResultCache:
     def __init__(self, url: str, namespace: str, *, lease_s: float = 30, patience_s: float = 60) -> None:
         """`lease_s`: how long after the death of whoever computes another takes over. A computation may take longer."""
-
-        def connect(timeout: float) -> redis.Redis:
-            # Two retries, on lost connections and time-outs. HOLDER makes them safe: a repeated FETCH gets its own lease.
-            retry = Retry(ExponentialBackoff(base=0.02, cap=0.2), 2, (redis.ConnectionError, redis.TimeoutError))
-            return redis.Redis.from_url(
-                url,
-                decode_responses=True,
-                socket_connect_timeout=COMMAND_S,
-                socket_timeout=timeout,
-                retry=retry,
-                max_connections=1000,  # Of 100, the default, the hundred-and-first caller who waits would be refused.
-            )
-
         self._namespace = namespace
         self._lease_s = lease_s
         self._patience_s = patience_s
-        self._quick = connect(COMMAND_S)
+        self._quick = self._connect(url, COMMAND_S)
         # Calls that wait have connections, and a time-out, of their own: those of others never queue behind them.
-        self._waiting = connect(BLOCK_S + COMMAND_S)
+        self._waiting = self._connect(url, BLOCK_S + COMMAND_S)
         self._refreshes: set[asyncio.Task[None]] = set()
+
+    def _connect(self, url: str, timeout: float) -> redis.Redis | redis.RedisCluster:
+        # Two retries, on lost connections and time-outs. HOLDER makes them safe: a repeated FETCH gets its own lease.
+        retry = Retry(ExponentialBackoff(base=0.02, cap=0.2), 2, (redis.ConnectionError, redis.TimeoutError))
+        return redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_connect_timeout=COMMAND_S,
+            socket_timeout=timeout,
+            retry=retry,
+            max_connections=1000,  # Of 100, the default, the hundred-and-first caller who waits would be refused.
+        )
 
     async def cached(
         self, operation: str, params: Any, compute: Callable[[], Awaitable[Any]], *options: str | int
