@@ -1,9 +1,14 @@
+import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
 import redis
 
 from .server import Server
+
+# A run that is cancelled stops its servers too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 @pytest.fixture(scope="session")

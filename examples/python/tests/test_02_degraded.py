@@ -172,9 +172,11 @@ def test_errors_of_the_computation_are_the_callers(own: Server, ask: Callable[[S
     def fail() -> None:
         raise redis.ConnectionError("of another Redis")
 
+    asking, failing = ask(own), Counted(fail)
     with pytest.raises(redis.ConnectionError, match="of another Redis"):
-        ask(own)(1, fail)
-    check(ask(own), 2)
+        asking(1, failing)
+    assert failing.times == 1
+    check(asking, 2)
     with own.client() as client:
         assert client.execute_command("CACHE.STATS")["fills"] == 1, "it was taken for trouble of the cache"
 
