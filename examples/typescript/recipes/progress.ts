@@ -134,11 +134,14 @@ export function jobApi(board: JobBoard, readDatabase: (id: string) => Promise<Jo
   const api = new Hono();
   const reading = new Map<string, Promise<JobState>>();
 
-  /** Viewers who need the database at the same moment share one read. */
+  /** All who need the database within a second share one read of it. */
   function known(id: string, state: JobState): Promise<JobState> {
     if (state.state !== "unknown") return Promise.resolve(state);
-    const read = reading.get(id) ?? readDatabase(id).finally(() => reading.delete(id));
-    reading.set(id, read);
+    let read = reading.get(id);
+    if (!read) {
+      reading.set(id, (read = readDatabase(id)));
+      setTimeout(() => reading.delete(id), 1_000).unref();
+    }
     return read;
   }
 
