@@ -38,7 +38,7 @@ type Fetched = [status: "HIT" | "STALE" | "LEASE" | "BUSY" | "FAILED", value: st
 /** `fenced`: what it was computed from has changed meanwhile. Good enough for who asked before that, and for nobody else. */
 type Answer = { text: string; fenced: boolean };
 
-/** How the message begins that those get who waited for a result for which the server had no memory. */
+/** How the failure begins that those are told who waited for a result for which the server had no memory. */
 const NOT_STORED = "the result is not stored, since";
 
 export function cacheOver(client: CacheClient, options: Partial<CachedOptions> = {}): Cached {
@@ -83,7 +83,8 @@ export function cacheOver(client: CacheClient, options: Partial<CachedOptions> =
     try {
       const text = toJson(await compute({ progress: (json) => void (progress = ["PROGRESS", toJson(json)]) }));
       clearInterval(heartbeat);
-      const reply = await attempt(() => client.send(ns, ["CACHE.RESULT", "FILL", ns, token, text]));
+      const fill = () => client.send(ns, ["CACHE.RESULT", "FILL", ns, token, text]);
+      const reply = await attempt(() => fill().catch((error: unknown) => giveUp(ns, token, error)));
       return { text, fenced: reply === "FENCED" };
     } catch (error) {
       await attempt(() => client.send(ns, ["CACHE.RESULT", "FAIL", ns, token, String(error)]));
@@ -91,6 +92,13 @@ export function cacheOver(client: CacheClient, options: Partial<CachedOptions> =
     } finally {
       clearInterval(heartbeat);
     }
+  }
+
+  /** A result that the server does not take (too big, say) ends its lease: those who wait compute for themselves. */
+  async function giveUp(ns: string, token: string, error: unknown): Promise<never> {
+    const message = `${NOT_STORED} ${String(error)}`;
+    if (error instanceof Refused) await client.send(ns, ["CACHE.RESULT", "FAIL", ns, token, message]);
+    throw error;
   }
 
   /** Sends a command, again where there was no answer. `undefined`: the cache is of no help now. */

@@ -164,6 +164,20 @@ for (const [name, connect] of CLIENTS) {
       assert.equal(await server.admin.call("CACHE.RESULT", "GET", "retry", "square", "8"), '"kept"');
     });
 
+    test("a result that the server does not take keeps nobody waiting", async () => {
+      const [one, two] = [await worker(), await worker()];
+      await server.admin.config("SET", "cache.result-max-bytes", "1kb");
+      const started = gate();
+      const finish = gate();
+      const first = one("big", "square", 1, async () => (started.open(), await finish.promise, "1".repeat(2000)));
+      await started.promise;
+      const second = two("big", "square", 1, async () => "2".repeat(2000));
+      await until("the second to wait", async () => (await stats("big"))["waiters"] === 1);
+      finish.open();
+      assert.deepEqual(await Promise.all([first, second]), ["1".repeat(2000), "2".repeat(2000)]);
+      await server.admin.config("SET", "cache.result-max-bytes", "64mb");
+    });
+
     test("after waitMs the function is called here too", async () => {
       const [one, two] = [await worker(), await worker({ waitMs: 50 })];
       const finish = gate();
