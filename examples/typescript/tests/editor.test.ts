@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import { type CachedOptions, cacheOver } from "../recipes/cached.ts";
-import { overIoredis } from "../recipes/clients.ts";
+import { type CacheClient, overIoredis } from "../recipes/clients.ts";
 import { type Backend, Editor, RULES, type Scene } from "../recipes/editor.ts";
 import { gate, TestServer, until } from "./support/server.ts";
 
 describe("the editor", () => {
   let server: TestServer;
   const connections: Redis[] = [];
+  const clients: CacheClient[] = [];
   const connect = () => {
     const connection = new Redis({ port: server.port });
     connections.push(connection);
@@ -31,7 +32,11 @@ describe("the editor", () => {
       ...over,
     };
     const redis = connect();
-    const editor = () => new Editor(cacheOver(overIoredis(connect()), options), redis, connect(), namespace, backend);
+    const client = () => {
+      clients.push(overIoredis(connect()));
+      return clients.at(-1)!;
+    };
+    const editor = () => new Editor(cacheOver(client(), options), redis, connect(), namespace, backend);
     return { editor: editor(), another: editor(), backend, scenes, calls };
   }
   const waiters = async (namespace: string) => {
@@ -44,6 +49,7 @@ describe("the editor", () => {
     for (const rule of RULES) await server.admin.call("CACHE.POLICY", "SET", "editor:*", ...rule);
   });
   after(async () => {
+    await Promise.all(clients.map((client) => client.close()));
     connections.forEach((connection) => connection.disconnect());
     await server.stop();
   });

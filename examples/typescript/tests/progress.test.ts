@@ -6,7 +6,7 @@ import { TestServer, until } from "./support/server.ts";
 
 describe("job progress", () => {
   let server: TestServer;
-  let connections: Redis[] = [];
+  const connections: Redis[] = [];
   let reads = 0;
 
   /** The database that was polled so far. */
@@ -126,6 +126,7 @@ describe("job progress", () => {
 
     reads = 0;
     const calls = await nextCalls();
+    await Promise.all(connections.map((connection) => connection.ping())); // so that the board's own count below
     const clients = (await server.admin.client("LIST") as string).split("\n").length;
     const token = await begin("many");
     await report(token, 0);
