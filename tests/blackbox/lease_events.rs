@@ -185,6 +185,7 @@ fn a_full_server_serves_hits_and_ends_leases_with_a_failure() {
     for waiter in &mut waiters {
         let failed = waiter.fetched();
         assert_eq!((failed.status.as_str(), failed.version), ("FAILED", 0));
+        assert!(failed.value.text().starts_with("OOM "), "{:?}", failed.value);
     }
     assert_eq!(cache!(client, "RENEW", "ns", &token), fenced(), "the lease has ended");
     assert_eq!(cache!(client, "FILL", "ns", &token, "r"), fenced());

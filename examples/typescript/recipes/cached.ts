@@ -38,8 +38,8 @@ type Fetched = [status: "HIT" | "STALE" | "LEASE" | "BUSY" | "FAILED", value: st
 /** `fenced`: what it was computed from has changed meanwhile. Good enough for who asked before that, and for nobody else. */
 type Answer = { text: string; fenced: boolean };
 
-/** How the failure begins that those are told who waited for a result for which the server had no memory. */
-const NOT_STORED = "the result is not stored, since";
+/** How those failures begin that are the cache's and not the function's: the server has no memory, or refuses the result. */
+const NOT_STORED = ["OOM ", "NOT STORED "];
 
 export function cacheOver(client: CacheClient, options: Partial<CachedOptions> = {}): Cached {
   const { leaseMs, waitMs, retries, onTrouble, spell }: CachedOptions =
@@ -71,7 +71,7 @@ export function cacheOver(client: CacheClient, options: Partial<CachedOptions> =
     }
     if (status === "LEASE" && token != null) return lead(ns, token, compute);
     // A full memory is the cache's trouble, any other failure is the function's.
-    if (status === "FAILED" && !value?.startsWith(NOT_STORED)) throw new ComputationFailed(value ?? "");
+    if (status === "FAILED" && !NOT_STORED.some((word) => value?.startsWith(word))) throw new ComputationFailed(value ?? "");
     return { text: toJson(await compute({ progress() {} })), fenced: false };
   }
 
@@ -96,7 +96,7 @@ export function cacheOver(client: CacheClient, options: Partial<CachedOptions> =
 
   /** A result that the server does not take (too big, say) ends its lease: those who wait compute for themselves. */
   async function giveUp(ns: string, token: string, error: unknown): Promise<never> {
-    const message = `${NOT_STORED} ${String(error)}`;
+    const message = `NOT STORED ${String(error)}`;
     if (error instanceof Refused) await client.send(ns, ["CACHE.RESULT", "FAIL", ns, token, message]);
     throw error;
   }

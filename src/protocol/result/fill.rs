@@ -39,7 +39,9 @@ pub const COMMAND: Command = Command {
         "The options are those of [SET](cache.result-set.md). Without TOOK it is the time since the grant; without WEIGHT \
          what RENEW reserved.",
         "Where memory is full and nothing can be evicted, FILL answers OOM, its lease ends, and all who wait are told \
-         FAILED: none of them could do better.",
+         FAILED with a message that begins with `OOM`: none of them could do better. Any other error (a result that is too \
+         large, or past already) changes nothing: the lease goes on, and those who wait wait on, until it lapses or FAIL \
+         ends it.",
     ],
     examples: &[],
 };

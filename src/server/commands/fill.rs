@@ -54,10 +54,12 @@ impl Handler for Fill {
         let row = Rc::clone(found.row());
         drop(found);
         if call.context.is_full(call.namespace()?) {
-            let failed = || Fetched::failed(OUT_OF_MEMORY.as_bytes(), 0);
+            let refusal = Refusal::new(Code::Oom, OUT_OF_MEMORY);
+            // With its word, by which it is told from a failure of whoever computed.
+            let failed = || Fetched::failed(refusal.to_string().as_bytes(), 0);
             with_leases(|leases| leases.answer_all(&leased.place, failed));
             waiting::end(&leased.place, &token, call.now);
-            return Err(Refusal::new(Code::Oom, OUT_OF_MEMORY));
+            return Err(refusal);
         }
         mutate(call.context, call.namespace()?, &effect)?;
         count_write(&row, Counter::Fills, &effect, write.took_ms);
