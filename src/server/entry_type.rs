@@ -183,16 +183,23 @@ impl StoredEntry {
         HEAD_BYTES.saturating_add(record)
     }
 
-    /// Whether it is the entry of that record, with its result as it was given.
+    /// Whether that record is of this very entry, with its result compressed that is raw here.
     pub fn is_raw_form_of(&self, placed: &Placed<'_>) -> bool {
-        let (Some(stored), Some(entry)) = (self.stored(), placed.entry()) else { return false };
-        let Stored { origin, entry: Entry { mark, version, body, .. }, .. } = stored;
-        *origin == *placed.origin && (mark, version) == (entry.mark, entry.version) && body.as_raw().is_some()
+        let (Some(Stored { origin, entry: old, .. }), Some(new)) = (self.stored(), placed.entry()) else {
+            return false;
+        };
+        let has_shrunk = old.body.as_raw().is_some_and(|raw| {
+            new.body.compression().is_some_and(|compression| compression.length.get() as usize == raw.len())
+        });
+        has_shrunk && *origin == *placed.origin && Entry { body: old.body, ..new } == old
     }
 
-    /// It takes the place of another form of itself.
+    /// It takes the place of another form of itself. Whether it is damaged is its own.
     pub fn take_over(&self, other: &StoredEntry) {
-        self.block().hits.set(other.block().hits.get());
+        let (mine, others) = (&self.block().hits, other.block().hits.get());
+        if mine.get() != CORRUPT && others != CORRUPT {
+            mine.set(others);
+        }
         self.block().used.set(other.block().used.get());
     }
 

@@ -196,6 +196,7 @@ unsafe extern "C" fn on_swap(
             let (one, other) = (swapped.dbnum_first, swapped.dbnum_second);
             runtime::with(|runtime| runtime.roster.borrow_mut().swap(one, other));
             sweep::swap(one, other);
+            [one, other].into_iter().for_each(|database| compression::forget(Some(database), None));
             budget::swap(one, other);
             counting::forget_departed();
             [one, other].into_iter().for_each(|database| waiting::drop_database(Some(database)));

@@ -138,6 +138,42 @@ fn long_results_are_compressed_by_a_thread() {
 }
 
 #[test]
+fn a_write_that_was_refused_does_not_come_to_life() {
+    let primary = compressing(Launch::new());
+    let replica = Launch::new().replica_of(&primary).start();
+    let mut client = primary.client();
+    policy!(client, "SET", "ns", "*", "MAXBYTES", "290kb");
+    let [refused, stored] = [json(1, 300_000), json(2, 150_000)];
+    // The version that a refused write would have had is the next one's.
+    for (n, options) in [&[][..], &["WEIGHT", "5"], &["TAGS", "1", "t"]].into_iter().enumerate() {
+        let params = n.to_string();
+        assert_eq!(cache!(client, "SET", "ns", "op", &params, &refused).error_word(), "TOOBIG");
+        let warm = args!["CACHE.WARM", "ns", "ENTRIES", "op", &params, json(3, 150_000), "op", "{", "bad"];
+        assert!(client.call(&warm).is_error());
+        let mut set = args!["CACHE.RESULT", "SET", "ns", "op", &params, &stored];
+        set.extend(options.iter().map(|option| option.as_bytes().to_vec()));
+        assert_eq!(client.call(&set), ok());
+        // What the thread does next comes after what it did with those.
+        cache!(client, "SET", "ns", "op", "\"last\"", json(4 + n as u64, 100_000));
+        wait_until("the thread has done its work", || encoding(&mut client, "\"last\"") == "zstd");
+        assert_eq!(get(&mut client, &params), stored, "{options:?}");
+        let expected = if n == 1 { "raw" } else { "zstd" };
+        assert_eq!(encoding(&mut client, &params), expected, "{options:?}");
+        cache!(client, "INVALIDATE", "ns", "op", &params);
+    }
+    // A failure that is remembered is no result.
+    let token = op("9").lease(&mut client, "");
+    assert_eq!(cache!(client, "FILL", "ns", &token, &refused).error_word(), "TOOBIG");
+    assert_eq!(cache!(client, "FAIL", "ns", &token, "no", "PX", 100_000), ok());
+    cache!(client, "SET", "ns", "op", "\"last\"", json(9, 100_000));
+    wait_until("the thread has done its work", || encoding(&mut client, "\"last\"") == "zstd");
+    assert_eq!(op("9").state(&mut client), "negative");
+    wait_for_replica_in_sync(&primary, &replica);
+    assert_same_digests("the replica", &digests(&primary), &digests(&replica));
+    assert!(!replica.log().contains("CRITICAL"));
+}
+
+#[test]
 fn what_is_written_while_the_thread_works_stays() {
     let server = compressing(Launch::new());
     let mut client = server.client();

@@ -241,6 +241,12 @@ fn dictionaries_are_bounded_and_go_when_no_entry_uses_them() {
         command[part] = wrong.to_vec();
         assert!(client.call(&command).is_error(), "{part}");
     }
+    // All that is opened with it would be wrong.
+    let mut damaged = sent.clone();
+    damaged[4] = b"11".to_vec();
+    let middle = damaged[6].len() / 2;
+    damaged[6][middle] ^= 1;
+    assert!(client.call(&damaged).is_error());
     let mut long = sent.clone();
     long[4] = b"11".to_vec();
     long[6].resize(65 << 10, 0);

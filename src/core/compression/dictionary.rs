@@ -20,6 +20,9 @@ pub struct Dictionary {
     bytes: Box<[u8]>,
 }
 
+/// How many bytes a seal has.
+const SEAL_BYTES: usize = 4;
+
 impl fmt::Debug for Dictionary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "dictionary {} of {} with {} bytes", self.number, self.operation, self.bytes.len())
@@ -37,6 +40,18 @@ impl Dictionary {
     /// Whether zstd can use it. What is not is harmless, and of no use.
     pub fn is_usable(&self) -> bool {
         DDict::try_create(&self.bytes).is_some()
+    }
+
+    /// Its bytes as they are stored and sent: with their CRC-32 behind them, since all that is opened with it would be wrong
+    /// where it is.
+    pub fn sealed(&self) -> Vec<u8> {
+        [&self.bytes[..], &crc32fast::hash(&self.bytes).to_le_bytes()].concat()
+    }
+
+    /// The bytes that were sealed; none where they are damaged.
+    pub fn unsealed(sealed: &[u8]) -> Option<&[u8]> {
+        let (bytes, checksum) = sealed.split_last_chunk::<SEAL_BYTES>()?;
+        (crc32fast::hash(bytes).to_le_bytes() == *checksum).then_some(bytes)
     }
 
     /// Its number, unique in the life of its namespace.
@@ -117,14 +132,14 @@ impl Dictionaries {
     pub fn encode(&self, sink: &mut impl Sink) {
         sink.put_varint(u64::from(self.last));
         sink.put_varint(self.list.len() as u64);
-        for Dictionary { number, operation, bytes } in self.list.iter().map(|dictionary| &**dictionary) {
-            sink.put_varint(u64::from(*number));
-            sink.put_string(operation.as_bytes());
-            sink.put_string(bytes);
+        for dictionary in &self.list {
+            sink.put_varint(u64::from(dictionary.number));
+            sink.put_string(dictionary.operation.as_bytes());
+            sink.put_string(&dictionary.sealed());
         }
     }
 
-    /// Reads it again, from wherever it came.
+    /// Reads it again, from wherever it came. A dictionary that is damaged is left out, and what was made with it absent.
     pub fn decode(reader: &mut Reader<'_>) -> Option<Self> {
         let last = u32::try_from(reader.varint()?).ok()?;
         let count = reader.varint_up_to(maxima::NAMESPACE_DICTIONARIES as u64)?;
@@ -132,7 +147,9 @@ impl Dictionaries {
         for _ in 0..count {
             let number = u32::try_from(reader.varint_up_to(u64::from(last))?).ok()?;
             let operation = OperationName::parse(reader.string(usize::MAX)?).ok()?;
-            let dictionary = Dictionary::new(number, operation, reader.string(maxima::DICTIONARY_BYTES)?)?;
+            let sealed = reader.string(maxima::DICTIONARY_BYTES.saturating_add(SEAL_BYTES))?;
+            let Some(bytes) = Dictionary::unsealed(sealed) else { continue };
+            let dictionary = Dictionary::new(number, operation, bytes)?;
             if !dictionaries.admits(&dictionary, &[]) {
                 return None;
             }

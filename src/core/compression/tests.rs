@@ -24,7 +24,7 @@ const SUBJECT: Subject<'static> =
 /// What comes of so many results; the sampler draws as a die that always shows `random`.
 fn lesson(results: impl Iterator<Item = Vec<u8>>, random: u64) -> Option<Lesson> {
     let mut sampler = Sampler::default();
-    results.into_iter().find_map(|result| sampler.see(SUBJECT, &result, || random))
+    results.into_iter().find_map(|result| sampler.see(SUBJECT, false, &result, || random))
 }
 
 /// What was learnt from two hundred results.
@@ -154,14 +154,14 @@ fn a_sample_is_bounded_and_drawn_from_all() {
     assert!(lesson.bytes() <= 256 << 10);
     assert!(lesson.samples.iter().any(|sample| **sample == *result(7, 3)), "the last had its chance");
     let mut sampler = Sampler::default();
-    assert!((0..1000).all(|_| sampler.see(SUBJECT, &[b'x'; SAMPLE_BYTES + 1], || 0).is_none()));
+    assert!((0..1000).all(|_| sampler.see(SUBJECT, false, &[b'x'; SAMPLE_BYTES + 1], || 0).is_none()));
     assert_eq!(sampler.bytes(), 0);
     for n in 0..40_000u64 {
         let operation = format!("o{}", n % 100);
-        sampler.see(Subject { operation: &operation, ..SUBJECT }, &result(n, 9), || n);
+        sampler.see(Subject { operation: &operation, ..SUBJECT }, true, &result(n, 9), || n);
         assert!(sampler.bytes() <= 32 * (256 << 10));
     }
-    sampler.see(SUBJECT, b"some result", || 0);
+    sampler.see(SUBJECT, true, b"some result", || 0);
     let before = sampler.bytes();
     sampler.forget(Some(1), None);
     sampler.forget(None, Some("m"));
@@ -174,7 +174,7 @@ fn a_sample_is_bounded_and_drawn_from_all() {
 fn each_lesson_comes_later_than_the_one_before() {
     let mut sampler = Sampler::default();
     let lessons: Vec<u64> =
-        (1..30_000).filter(|n| sampler.see(SUBJECT, b"some result", || *n).is_some()).collect();
+        (1..30_000).filter(|n| sampler.see(SUBJECT, true, b"some result", || *n).is_some()).collect();
     assert_eq!(lessons, [200, 2200, 22_200]);
 }
 

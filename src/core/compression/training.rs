@@ -29,6 +29,9 @@ const SUBJECTS: usize = 32;
 /// An operation that was not seen for so many results gives way to another.
 const FORGOTTEN: u64 = 10_000;
 
+/// What a sample takes beside its bytes.
+const SAMPLE_OVERHEAD: usize = 32;
+
 /// How long a dictionary gets at most, in bytes. Twice as much makes results of 8 KiB no smaller, and short ones longer.
 const TRAINED_BYTES: usize = 8 << 10;
 
@@ -91,10 +94,12 @@ pub struct Lesson {
 }
 
 impl Sampler {
-    /// A result of an operation is stored. Gives the sample away when it is time to learn from it.
+    /// A result of an operation is stored, which has a dictionary or is yet without. Gives the sample away when it is time to
+    /// learn from it.
     pub fn see(
         &mut self,
         subject: Subject<'_>,
+        has_dictionary: bool,
         result: &[u8],
         random: impl FnOnce() -> u64,
     ) -> Option<Lesson> {
@@ -103,13 +108,13 @@ impl Sampler {
         }
         self.seen = self.seen.wrapping_add(1);
         let now = self.seen;
-        let sampled = self.find_or_add(subject)?;
+        let sampled = self.find_or_add(subject, has_dictionary)?;
         sampled.last_seen = now;
         sampled.take(result, random);
         sampled.is_due().then(|| sampled.give())
     }
 
-    fn find_or_add(&mut self, subject: Subject<'_>) -> Option<&mut Sampled> {
+    fn find_or_add(&mut self, subject: Subject<'_>, has_dictionary: bool) -> Option<&mut Sampled> {
         let now = self.seen;
         let at = match self.sampled.iter().position(|sampled| sampled.subject.borrow() == subject) {
             Some(at) => at,
@@ -119,7 +124,10 @@ impl Sampler {
             }
             None => {
                 let is_forgotten = |sampled: &Sampled| now.wrapping_sub(sampled.last_seen) > FORGOTTEN;
-                let at = self.sampled.iter().position(is_forgotten)?;
+                // However busy, one that has learnt already yields to one that has not.
+                let has_learnt = |sampled: &Sampled| !has_dictionary && sampled.due > FIRST;
+                let find = |is: &dyn Fn(&Sampled) -> bool| self.sampled.iter().position(is);
+                let at = find(&is_forgotten).or_else(|| find(&has_learnt))?;
                 *self.sampled.get_mut(at)? = Sampled::new(subject.own());
                 at
             }
@@ -149,7 +157,7 @@ impl Sampled {
     /// Each result has the same chance to be in the sample (Vitter's algorithm R), as far as there is room for it.
     fn take(&mut self, result: &[u8], random: impl FnOnce() -> u64) {
         self.seen = self.seen.saturating_add(1);
-        let with_it = self.bytes.saturating_add(result.len());
+        let with_it = self.bytes.saturating_add(result.len()).saturating_add(SAMPLE_OVERHEAD);
         if with_it <= SAMPLES_BYTES {
             self.samples.push(result.into());
             self.bytes = with_it;
@@ -157,9 +165,9 @@ impl Sampled {
         }
         let at = usize::try_from(random() % self.seen).unwrap_or(usize::MAX);
         if let Some(sample) = self.samples.get_mut(at)
-            && with_it.saturating_sub(sample.len()) <= SAMPLES_BYTES
+            && with_it.saturating_sub(sample.len()).saturating_sub(SAMPLE_OVERHEAD) <= SAMPLES_BYTES
         {
-            self.bytes = with_it.saturating_sub(sample.len());
+            self.bytes = with_it.saturating_sub(sample.len()).saturating_sub(SAMPLE_OVERHEAD);
             *sample = result.into();
         }
     }

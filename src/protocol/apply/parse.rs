@@ -128,7 +128,8 @@ fn parse_dictionary<'a>(
         number.map_err(|_| Refusal::syntax("the effect DICTIONARY has a number that no dictionary has"))
     };
     let incarnation = Incarnation(self::number(incarnation)?);
-    let dictionary = Dictionary::new(small(number)?, OperationName::parse(operation)?, bytes);
+    let (number, operation) = (small(number)?, OperationName::parse(operation)?);
+    let dictionary = Dictionary::unsealed(bytes).and_then(|bytes| Dictionary::new(number, operation, bytes));
     let dictionary = dictionary
         .filter(Dictionary::is_usable)
         .ok_or_else(|| Refusal::syntax("the effect DICTIONARY has a part that is no dictionary"))?;

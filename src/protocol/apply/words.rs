@@ -100,7 +100,7 @@ fn dictionary_words<'e>(
     dropped: &[u32],
 ) -> Vec<Cow<'e, [u8]>> {
     let mut words = numbered("DICTIONARY", incarnation, u64::from(dictionary.number()));
-    words.extend([dictionary.operation().as_bytes(), dictionary.bytes()].map(Cow::Borrowed));
+    words.extend([Cow::Borrowed(dictionary.operation().as_bytes()), dictionary.sealed().into()]);
     words.extend(dropped.iter().map(|number| Cow::Owned(number.to_string().into_bytes())));
     words
 }

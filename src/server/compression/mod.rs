@@ -58,7 +58,10 @@ impl Fresh<'_> {
             return None;
         }
         let dictionary = self.dictionary();
-        self.sample(result, dictionary);
+        // A namespace that is only just made may come to nothing, and the next try would be another life of it.
+        if self.namespace.is_some() {
+            self.sample(result, dictionary);
+        }
         runtime::with(|runtime| runtime.press.borrow_mut().compress(result, dictionary))
     }
 
@@ -76,7 +79,9 @@ impl Fresh<'_> {
             incarnation: self.incarnation,
             operation: self.address.operation.as_str(),
         };
-        let lesson = runtime::with(|runtime| runtime.sampler.borrow_mut().see(subject, result, random_u64));
+        let lesson = runtime::with(|runtime| {
+            runtime.sampler.borrow_mut().see(subject, present.is_some(), result, random_u64)
+        });
         if let Some(lesson) = lesson {
             worker::ask(|| Job::Learn(lesson, present.cloned()));
         }

@@ -83,7 +83,7 @@ fn replace(context: Context<'_>, asked: &Asked, frame: &Frame) {
         && context.select(database)
     {
         let address = Address { namespace, operation, fingerprint };
-        keyspace::recode(context, &address, (incarnation, version), &frame.body());
+        keyspace::recode(context, &address, (incarnation, version), (&asked.result, &frame.body()));
     }
 }
 

@@ -50,12 +50,13 @@ fn check(ledger: &Ledger<'_>, effect: &Effect<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Stores the result of an entry in another form, where that very entry still stands, and tells as [`mutate`] does.
+/// Stores the result of an entry in another form, where that very entry still stands, and tells as [`mutate`] does. Its
+/// version alone does not tell: a write that was refused has used up none, and the next one got the same.
 pub fn recode(
     context: Context<'_>,
     address: &Address<'_>,
     (incarnation, version): (Incarnation, u64),
-    body: &Body<'_>,
+    (result, body): (&[u8], &Body<'_>),
 ) {
     let (key, name) = (address.key(), OwnedString::new(address.namespace.as_str().as_bytes()));
     let placed = || {
@@ -65,6 +66,10 @@ pub fn recode(
         let stored = entry
             .stored()
             .filter(|stored| (stored.origin.incarnation(), stored.entry.version) == (incarnation, version))?;
+        let is_compressible = !stored.entry.negative && stored.entry.weight.is_none();
+        if !is_compressible || stored.entry.body.as_raw() != Some(result) {
+            return None;
+        }
         let mut record = Vec::new();
         Entry { body: *body, ..stored.entry }.encode(&mut record);
         let key = key.as_bytes().into();
