@@ -11,21 +11,12 @@
 use highway::{HighwayHash, HighwayHasher, Key};
 
 use super::name::{NamespaceName, OperationName};
+use super::places::{Places, WAYS};
 
-/// How many spellings a memo remembers at most.
+/// How many spellings a memo remembers at most: 16 MiB of what the server keeps for each.
 pub const CAPACITY: usize = SETS * WAYS;
 
-/// A power of two.
-const SETS: usize = 4096;
-
-/// In how many places of its set a spelling may stand.
-const WAYS: usize = 4;
-
-/// How many newcomers a full set turns away for each that it takes.
-///
-/// To take one in costs more than to find one. So where ever new spellings pass by, most of them leave the memo as it
-/// is, and what comes again and again stays in it; a spelling that begins to come again is in after a few times.
-const RELUCTANCE: usize = 15;
+const SETS: usize = 1 << 15;
 
 /// Random bits that nobody outside of this process knows.
 #[derive(Clone, Copy)]
@@ -53,39 +44,21 @@ impl Speller {
 }
 
 /// The keyed hash of what a client said, as it was spelled: a namespace, an operation and params.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Spelling(u128);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Spelling(pub(super) u128);
 
-/// A table of bounded size from spellings to what they led to.
-///
-/// Its memory is taken with the first that is remembered. A spelling belongs to one small set by its hash; where that is
-/// full it is turned away, or now and then takes the place of another. So both take the same time always.
+/// What spellings led to, of those that come again and again.
 pub struct Memo<T> {
     speller: Speller,
-    sets: Vec<Set<T>>,
+    places: Places<Spelling, T>,
     /// The names that are hashed.
     names: Vec<u8>,
-    /// How many newcomers met a full set.
-    newcomers: usize,
-}
-
-/// The hashes stand together, so that looking for one touches one line of memory.
-struct Set<T> {
-    spellings: [Spelling; WAYS],
-    /// None where the place is free.
-    values: [Option<T>; WAYS],
-}
-
-impl<T> Set<T> {
-    fn empty() -> Self {
-        Set { spellings: [Spelling(0); WAYS], values: [const { None }; WAYS] }
-    }
 }
 
 impl<T> Memo<T> {
     /// One without any memory yet.
     pub fn new(secret: Secret) -> Self {
-        Memo { speller: Speller::new(secret), sets: Vec::new(), names: Vec::new(), newcomers: 0 }
+        Memo { speller: Speller::new(secret), places: Places::new(SETS), names: Vec::new() }
     }
 
     /// The spelling of what a client named.
@@ -104,44 +77,27 @@ impl<T> Memo<T> {
     }
 
     /// What a spelling led to, where that is remembered.
+    #[inline]
     pub fn find(&self, spelling: Spelling) -> Option<&T> {
-        let set = self.sets.get(index(spelling))?;
-        let mut places = set.spellings.iter().zip(&set.values);
-        places.find_map(|(place, value)| value.as_ref().filter(|_| *place == spelling))
+        self.places.find(spelling)
     }
 
     /// Remembers what a spelling leads to that is not remembered yet, unless it is turned away.
     pub fn remember(&mut self, spelling: Spelling, value: impl FnOnce() -> T) {
-        if self.sets.is_empty() {
-            self.sets.resize_with(SETS, Set::empty);
-        }
-        let Some(Set { spellings, values }) = self.sets.get_mut(index(spelling)) else { return };
-        let place = values.iter().position(Option::is_none).or_else(|| {
-            self.newcomers = self.newcomers.wrapping_add(1);
-            let is_taken = self.newcomers.is_multiple_of(RELUCTANCE + 1);
-            is_taken.then_some(self.newcomers / (RELUCTANCE + 1) % WAYS)
-        });
-        let Some(place) = place else { return };
-        if let (Some(hash), Some(place)) = (spellings.get_mut(place), values.get_mut(place)) {
-            *hash = spelling;
-            *place = Some(value());
+        if self.places.admits(spelling) {
+            self.places.put(spelling, value());
         }
     }
 
     /// Forgets everything, and gives its memory back.
     pub fn clear(&mut self) {
-        self.sets = Vec::new();
+        self.places.clear();
     }
-}
-
-/// The set that a spelling belongs to.
-fn index(spelling: Spelling) -> usize {
-    spelling.0 as usize % SETS
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{HashMap, HashSet};
+    use std::collections::HashSet;
 
     use proptest::prelude::*;
 
@@ -149,59 +105,7 @@ mod tests {
 
     const SECRET: Secret = Secret([1, 2, 3, 4]);
 
-    /// Spellings that crowd into few sets, as hashes would only with bad luck.
-    fn crowded() -> impl Strategy<Value = Spelling> {
-        (0..3u128, 0..12u128).prop_map(|(set, rest)| Spelling(rest << 100 | set))
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Remember(Spelling, u32),
-        Find(Spelling),
-        Clear,
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            20 => (crowded(), any::<u32>()).prop_map(|(spelling, value)| Step::Remember(spelling, value)),
-            20 => crowded().prop_map(Step::Find),
-            1 => Just(Step::Clear),
-        ];
-        proptest::collection::vec(step, 0..200)
-    }
-
     proptest! {
-        #[test]
-        fn it_forgets_but_never_errs(steps in steps()) {
-            let mut memo = Memo::new(SECRET);
-            let mut model = HashMap::new();
-            for step in steps {
-                match step {
-                    Step::Remember(spelling, value) => {
-                        let known = memo.find(spelling).is_some();
-                        if !known {
-                            memo.remember(spelling, || value);
-                            model.insert(spelling, value);
-                        }
-                    }
-                    Step::Find(spelling) => {
-                        let found = memo.find(spelling);
-                        prop_assert!(found.is_none() || found == model.get(&spelling));
-                    }
-                    Step::Clear => {
-                        memo.clear();
-                        model.clear();
-                    }
-                }
-            }
-            let set = |spelling: &Spelling| index(*spelling);
-            for sets in model.keys().map(set).collect::<HashSet<_>>() {
-                let members: Vec<_> = model.iter().filter(|(spelling, _)| set(spelling) == sets).collect();
-                let found = members.iter().filter(|(spelling, _)| memo.find(**spelling).is_some()).count();
-                prop_assert_eq!(found, members.len().min(WAYS), "a set is used to the full");
-            }
-        }
-
         #[test]
         fn words_that_differ_are_spelled_differently(
             a in ("[a-c]{1,3}", "[a-c]{1,3}", "[ a-c]{0,40}"),
@@ -212,7 +116,7 @@ mod tests {
         }
     }
 
-    fn spelling(memo: &mut Memo<()>, namespace: &str, operation: &str, params: &str) -> Spelling {
+    fn spelling<T>(memo: &mut Memo<T>, namespace: &str, operation: &str, params: &str) -> Spelling {
         let namespace = NamespaceName::parse(namespace.as_bytes()).expect("a namespace");
         let operation = OperationName::parse(operation.as_bytes()).expect("an operation");
         memo.spelling(namespace, operation, params.as_bytes())
@@ -221,40 +125,22 @@ mod tests {
     #[test]
     fn every_secret_spells_otherwise() {
         let mut memos =
-            [[0; 4], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]].map(Secret).map(Memo::new);
+            [[0; 4], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]].map(Secret).map(Memo::<()>::new);
         let spellings: HashSet<_> = memos.iter_mut().map(|memo| spelling(memo, "ns", "op", "{}")).collect();
         assert_eq!(spellings.len(), memos.len());
     }
 
     #[test]
-    fn it_never_outgrows_its_capacity() {
+    fn it_remembers_until_it_is_cleared() {
         let mut memo = Memo::new(SECRET);
-        let mut names = Memo::<()>::new(SECRET);
         let spellings: Vec<_> =
-            (0..3 * CAPACITY).map(|number| spelling(&mut names, "ns", "op", &number.to_string())).collect();
-        spellings.iter().for_each(|spelling| memo.remember(*spelling, || ()));
-        let kept = spellings.iter().filter(|spelling| memo.find(**spelling).is_some()).count();
-        assert!((CAPACITY - CAPACITY / 100..=CAPACITY).contains(&kept), "{kept} kept");
-        assert_eq!(memo.sets.capacity(), SETS);
+            (0..200).map(|number| spelling(&mut memo, "ns", "op", &number.to_string())).collect();
+        for (number, spelling) in spellings.iter().enumerate() {
+            memo.remember(*spelling, || number);
+        }
+        let found = spellings.iter().map(|spelling| memo.find(*spelling).copied());
+        assert!(found.eq((0..200).map(Some)));
         memo.clear();
-        assert_eq!(memo.sets.capacity(), 0);
-    }
-
-    #[test]
-    fn what_passes_by_once_leaves_it_and_what_comes_again_gets_in() {
-        let mut memo = Memo::new(SECRET);
-        let mut come = |spelling: Spelling| {
-            let known = memo.find(spelling).is_some();
-            if !known {
-                memo.remember(spelling, || ());
-            }
-            known
-        };
-        let spelling = |number: usize| Spelling((number as u128) << 100);
-        (0..WAYS).for_each(|number| assert!(!come(spelling(number))));
-        (0..RELUCTANCE).for_each(|number| assert!(!come(spelling(1000 + number))));
-        (0..WAYS).for_each(|number| assert!(come(spelling(number)), "it stayed"));
-        let times = (0..100).position(|_| come(spelling(2000)));
-        assert_eq!(times, Some(1), "the next newcomer is taken");
+        assert!(spellings.iter().all(|spelling| memo.find(*spelling).is_none()));
     }
 }

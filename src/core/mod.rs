@@ -5,7 +5,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`canonical`], [`fingerprint`] | one spelling for equal params, one name for equal work |
-//! | [`memo`], [`json`] | spellings that need not be read again, and reading what has a known shape |
+//! | [`memo`], [`places`], [`json`] | what comes again and need not be read or looked for, and reading what has a known shape |
 //! | [`name`], [`state`], [`stamp`] | names, keys, what is found at them, and since when |
 //! | [`entry`], [`body`], [`origin`], [`namespace`], [`epochs`], [`recent`], [`codec`] | what is stored, and as which bytes |
 //! | [`mod@compression`] | how it is made smaller |
@@ -41,6 +41,7 @@ pub mod merge;
 pub mod name;
 pub mod namespace;
 pub mod origin;
+pub mod places;
 pub mod plan;
 pub mod pointer;
 pub mod policy;

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_int, c_void};
 use redis_module::raw;
@@ -16,7 +17,7 @@ use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::waiting::with_followers;
-use super::{budget, compression, counting, runtime, waiting};
+use super::{budget, compression, counting, near, runtime, waiting};
 use crate::core::budget::claim::{Claim, Used};
 use crate::core::codec::Sink;
 use crate::core::entry::{Entry, HEAD_BYTES};
@@ -34,6 +35,15 @@ const NAME: &std::ffi::CStr = c"cache-ent";
 /// The hits of an entry whose result was found damaged: it is never served again.
 const CORRUPT: u32 = u32::MAX;
 
+/// Of the bits beside a length: somebody of ours holds the block.
+const HELD: u32 = 1 << 31;
+
+/// Of the same: the server has let go of it.
+const GONE: u32 = 1 << 30;
+
+/// More than any record can be long.
+const LENGTH: u32 = GONE - 1;
+
 /// The head of the one allocation; the record follows it.
 #[repr(C)]
 struct Block {
@@ -41,7 +51,8 @@ struct Block {
     /// How often it was served, or [`CORRUPT`].
     hits: Cell<u32>,
     used: Cell<Used>,
-    length: u32,
+    /// Of the record, with [`HELD`] and [`GONE`] beside it.
+    length: AtomicU32,
     record: [u8; 0],
 }
 
@@ -49,7 +60,29 @@ const _: () = assert!(offset_of!(Block, record) == HEAD_BYTES);
 
 impl Block {
     fn new(origin: Arc<Origin>, length: u32) -> Self {
-        Block { origin, hits: Cell::new(0), used: Cell::default(), length, record: [] }
+        Block {
+            origin,
+            hits: Cell::new(0),
+            used: Cell::default(),
+            length: AtomicU32::new(length),
+            record: [],
+        }
+    }
+
+    fn length(&self) -> u32 {
+        self.length.load(Ordering::Relaxed) & LENGTH
+    }
+
+    /// # Safety
+    ///
+    /// `block` must be alive, and nobody may know of it any more.
+    unsafe fn free(block: NonNull<Block>) {
+        // SAFETY: made with this very layout, and freed once, by the caller's promise.
+        unsafe {
+            let layout = StoredEntry::layout(block.as_ref().length());
+            block.drop_in_place();
+            dealloc(block.as_ptr().cast(), layout);
+        }
     }
 }
 
@@ -75,10 +108,15 @@ impl Sink for Tail {
 /// An entry in memory: a thin pointer to its block, so that the server can hold it as a value.
 pub struct StoredEntry(NonNull<Block>);
 
+/// The length of a record; none where it is longer than any can be.
+fn length(bytes: usize) -> Option<u32> {
+    u32::try_from(bytes).ok().filter(|length| *length <= LENGTH)
+}
+
 impl StoredEntry {
     /// Stores a sound record; none where it is longer than any entry can be.
     pub fn new(origin: Arc<Origin>, record: &[u8]) -> Option<Self> {
-        let length = u32::try_from(record.len()).ok()?;
+        let length = length(record.len())?;
         let layout = Self::layout(length);
         // SAFETY: the layout has a size above zero. The head is written before anything reads it, and the
         // record is copied into the `length` bytes that the layout has for it.
@@ -102,7 +140,7 @@ impl StoredEntry {
 
     /// Encodes an entry right where it will be stored; none where it is longer than any can be.
     pub fn made(origin: Arc<Origin>, entry: &Entry<'_>) -> Option<Self> {
-        let length = u32::try_from(entry.encoded_len()).ok()?;
+        let length = length(entry.encoded_len())?;
         let layout = Self::layout(length);
         // SAFETY: as in `new`; the sink writes to no more than the `length` bytes behind the head.
         unsafe {
@@ -140,7 +178,7 @@ impl StoredEntry {
         // SAFETY: `new` wrote `length` bytes there, and they are alive as long as self is.
         unsafe {
             let tail = self.0.cast::<u8>().add(offset_of!(Block, record));
-            std::slice::from_raw_parts(tail.as_ptr(), self.block().length as usize)
+            std::slice::from_raw_parts(tail.as_ptr(), self.block().length() as usize)
         }
     }
 
@@ -209,7 +247,7 @@ impl StoredEntry {
     }
 
     fn bytes_taken(&self) -> usize {
-        Self::layout(self.block().length).size()
+        Self::layout(self.block().length()).size()
     }
 
     /// What it comes to, with others of its origin; until it is dropped. It was used when it was made: of what is loaded
@@ -261,16 +299,70 @@ impl StoredEntry {
 }
 
 impl Drop for StoredEntry {
+    /// It may happen on another thread: the handle's count is atomic, and the table of origins keeps the last reference.
     fn drop(&mut self) {
         let entry = self.entry();
         self.origin().subtract(&self.load(entry.as_ref()));
         compression::USES.subtract(self.origin().incarnation(), entry.as_ref());
-        let layout = Self::layout(self.block().length);
-        // SAFETY: made by `new` with this very layout, dropped once. It may happen on another thread: the
-        // handle's count is atomic, and the table of origins keeps the last reference.
+        let is_held = |bits: u32| bits & HELD != 0;
+        // Nobody begins to hold a block any more that the server lets go of.
+        let bits = &self.block().length;
+        if is_held(bits.load(Ordering::Acquire)) && is_held(bits.fetch_or(GONE, Ordering::AcqRel)) {
+            return;
+        }
+        // SAFETY: the server has let go of it, and nobody else has it.
+        unsafe { Block::free(self.0) };
+    }
+}
+
+/// A block that stays readable, whatever becomes of its key. Held and let go of by the main thread alone.
+pub struct HeldEntry(NonNull<Block>);
+
+impl StoredEntry {
+    /// Begins to hold it; none where somebody does already.
+    pub fn hold(&self) -> Option<HeldEntry> {
+        let was = self.block().length.fetch_or(HELD, Ordering::AcqRel);
+        (was & HELD == 0).then_some(HeldEntry(self.0))
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.block().length.load(Ordering::Relaxed) & HELD != 0
+    }
+
+    /// Whether it is that very one.
+    pub fn is(&self, other: &StoredEntry) -> bool {
+        self.0 == other.0
+    }
+
+    /// When it was used last, if only by being stored.
+    pub fn used(&self) -> Used {
+        self.block().used.get()
+    }
+}
+
+impl HeldEntry {
+    /// The entry as the server has it; none where that has let go of it.
+    #[inline]
+    pub fn get(&self) -> Option<NonNull<c_void>> {
+        // SAFETY: a block that is held is not freed.
+        let bits = unsafe { self.0.as_ref() }.length.load(Ordering::Acquire);
+        (bits & GONE == 0).then_some(self.0.cast())
+    }
+
+    /// Whether it is that very one.
+    pub fn is(&self, entry: &StoredEntry) -> bool {
+        self.0 == entry.0
+    }
+}
+
+impl Drop for HeldEntry {
+    fn drop(&mut self) {
+        // SAFETY: a block that is held is not freed; and where the server has let go of it before, it is ours alone.
         unsafe {
-            self.0.drop_in_place();
-            dealloc(self.0.as_ptr().cast(), layout);
+            let was = self.0.as_ref().length.fetch_and(!HELD, Ordering::AcqRel);
+            if was & GONE != 0 {
+                Block::free(self.0);
+            }
         }
     }
 }
@@ -375,6 +467,10 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
     guarded((), || {
         // SAFETY: the server passes a live value.
         let Some(entry) = (unsafe { entry(&value) }) else { return };
+        if entry.is_held() {
+            // SAFETY: the server passes a context that knows the database of its key.
+            near::unlinked(entry, unsafe { api!(RedisModule_GetDbIdFromOptCtx(context)) });
+        }
         let stored = entry.stored();
         if let Some(stored) = &stored {
             counting::entry_unlinked(entry.share_origin(), &stored.entry, entry.bytes_taken());
@@ -435,8 +531,12 @@ unsafe extern "C" fn defrag(
     value: *mut *mut c_void,
 ) -> c_int {
     guarded(0, || {
-        // SAFETY: a block is one allocation without pointers into itself, so moving its bytes moves it.
+        // SAFETY: the server passes a live value. A block is one allocation without pointers into itself, so moving its bytes
+        // moves it; but who holds it knows where it is.
         unsafe {
+            if entry(&(*value).cast_const()).is_none_or(StoredEntry::is_held) {
+                return 0;
+            }
             let moved = api!(RedisModule_DefragAlloc(context, *value));
             if !moved.is_null() {
                 *value = moved;

@@ -9,7 +9,8 @@ use super::api::context::Context;
 use super::api::string::BorrowedString;
 use super::api::{api, log};
 use super::guard::guarded;
-use super::{budget, compression, counting, rules, runtime, sweep, waiting};
+use super::near::Uses;
+use super::{budget, compression, counting, near, rules, runtime, sweep, waiting};
 use crate::core::policy::rules::Rules;
 
 /// Subscribes to what changes here with the server: its role, its configuration, its data.
@@ -60,6 +61,9 @@ unsafe extern "C" fn on_key_event(
             unsafe { (Context::new(context), BorrowedString::new(key), CStr::from_ptr(event)) };
         let (Some(context), Some(key)) = (context, key) else { return };
         counting::removed(context, event.to_bytes(), key.bytes());
+        if event == c"expire" || event == c"persist" {
+            near::expiry_changed(context.database(), key.bytes());
+        }
         if event == c"restore" || event == c"move_to" || event == c"copy_to" || event == c"rename_to" {
             budget::survey(context.database());
         }
@@ -94,6 +98,7 @@ unsafe extern "C" fn on_role_change(
 ) {
     guarded((), || {
         runtime::with(runtime::Runtime::begin_era);
+        near::clear();
         waiting::forget_leases();
         compression::forget(None, None);
         sweep::resume();
@@ -128,6 +133,7 @@ unsafe extern "C" fn on_loading(
         raw::REDISMODULE_SUBEVENT_LOADING_REPL_START,
     ];
     guarded((), || {
+        near::clear();
         if starts.contains(&subevent) {
             runtime::with(|runtime| runtime.change_rules(Rules::clear));
         }
@@ -175,6 +181,7 @@ unsafe extern "C" fn on_flush(
             && subevent == raw::REDISMODULE_SUBEVENT_FLUSHDB_END
         {
             let database = (flushed.dbnum >= 0).then_some(flushed.dbnum);
+            near::clear();
             runtime::with(|runtime| runtime.roster.borrow_mut().flush(database));
             compression::forget(database, None);
             waiting::drop_database(database);
@@ -194,6 +201,7 @@ unsafe extern "C" fn on_swap(
         // SAFETY: of this event the data is a RedisModuleSwapDbInfo, good until this returns.
         if let Some(swapped) = unsafe { data.cast::<raw::RedisModuleSwapDbInfo>().as_ref() } {
             let (one, other) = (swapped.dbnum_first, swapped.dbnum_second);
+            near::clear();
             runtime::with(|runtime| runtime.roster.borrow_mut().swap(one, other));
             sweep::swap(one, other);
             [one, other].into_iter().for_each(|database| compression::forget(Some(database), None));
@@ -227,6 +235,11 @@ unsafe extern "C" fn on_cron(
 fn note_eviction(context: Context<'_>) {
     let policy = context.info_field(c"memory", c"maxmemory_policy").unwrap_or_default();
     let at_random = policy == "allkeys-random";
+    near::set_uses(match policy {
+        _ if policy.ends_with("-lru") => Uses::Last,
+        _ if policy.ends_with("-lfu") => Uses::Each,
+        _ => Uses::Nothing,
+    });
     let was_at_random = runtime::with(|runtime| {
         runtime.eviction_by_use.set(policy.starts_with("allkeys-") && !at_random);
         runtime.eviction_at_random.replace(at_random)

@@ -7,6 +7,7 @@
 //! | [`keyspace`] | opening namespaces and entries, and carrying out effects |
 //! | [`entry_type`], [`namespace_type`] | the two data types and their callbacks |
 //! | [`compression`] | results made smaller, and opened again; the thread that does the long ones |
+//! | [`near`] | what was served lately, found without opening its key |
 //! | [`registration`] | the command table as the server wants it |
 //! | [`info`] | the section `cache` of INFO |
 //! | [`config`], [`events`], [`runtime`] | configuration, what the server tells us, the state of this process |
@@ -36,6 +37,7 @@ mod info;
 mod keyspace;
 mod load;
 mod namespace_type;
+mod near;
 mod plans;
 mod registration;
 mod roster;

@@ -1,7 +1,9 @@
 //! The data type of namespaces: the callbacks of `cache-nsp`.
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{c_int, c_void};
 use redis_module::raw;
@@ -13,7 +15,7 @@ use super::api::io::{Digest, Io};
 use super::api::key::{NO_METHODS, ValueType};
 use super::api::string::BorrowedString;
 use super::guard::guarded;
-use super::{budget, compression, counting, rules, runtime, sweep, waiting};
+use super::{budget, compression, counting, near, rules, runtime, sweep, waiting};
 use crate::core::namespace::Namespace;
 use crate::core::origin::Incarnation;
 use crate::protocol::apply::Effect;
@@ -23,21 +25,27 @@ pub static NAMESPACE_TYPE: ValueType = ValueType::unregistered();
 /// What `TYPE` shows.
 const NAME: &std::ffi::CStr = c"cache-nsp";
 
-/// A namespace in memory.
+/// A namespace in memory. The server has one handle of it, and whoever else holds it another.
 pub struct StoredNamespace {
-    pub namespace: Namespace,
+    namespace: UnsafeCell<Namespace>,
     /// The database in which the roster has it; none where it does not know it yet.
     met_in: Cell<Option<i32>>,
+    /// Whether the server has let go of it.
+    gone: AtomicBool,
 }
 
 impl StoredNamespace {
     pub fn new(namespace: Namespace) -> Self {
-        StoredNamespace { namespace, met_in: Cell::new(None) }
+        let namespace = UnsafeCell::new(namespace);
+        StoredNamespace { namespace, met_in: Cell::new(None), gone: AtomicBool::new(false) }
     }
 
     /// Gives it to the server, which frees it through the callback below.
     pub fn into_value(self) -> NonNull<c_void> {
-        NonNull::from(Box::leak(Box::new(self))).cast()
+        // It stays on the main thread but for its end, and so do those who hold it.
+        #[allow(clippy::arc_with_non_send_sync)]
+        let shared = Arc::into_raw(Arc::new(self));
+        NonNull::new(shared.cast_mut().cast()).expect("of an Arc")
     }
 
     /// # Safety
@@ -48,11 +56,52 @@ impl StoredNamespace {
         unsafe { value.cast::<StoredNamespace>().as_ref() }
     }
 
+    pub fn namespace(&self) -> &Namespace {
+        // SAFETY: nobody changes it as long as it is borrowed: see `from_value`.
+        unsafe { &*self.namespace.get() }
+    }
+
+    /// Changes it.
+    ///
+    /// # Safety
+    ///
+    /// Nobody may borrow what [`namespace`](Self::namespace) gives meanwhile.
+    pub unsafe fn change<T>(&self, change: impl FnOnce(&mut Namespace) -> T) -> T {
+        // SAFETY: the caller's promise.
+        change(unsafe { &mut *self.namespace.get() })
+    }
+
     /// Enters it into the roster where that does not know it.
     pub fn meet(&self, database: i32, name: &[u8]) {
         if self.met_in.replace(Some(database)) != Some(database) {
             runtime::with(|runtime| runtime.roster.borrow_mut().add(database, name));
         }
+    }
+
+    /// Another handle of a value, which keeps it readable whatever becomes of its key.
+    ///
+    /// # Safety
+    ///
+    /// `value` must be a live value of [`NAMESPACE_TYPE`].
+    pub unsafe fn hold(value: NonNull<c_void>) -> HeldNamespace {
+        // SAFETY: made by `into_value`, and alive.
+        unsafe {
+            let value = value.cast::<StoredNamespace>().as_ptr().cast_const();
+            Arc::increment_strong_count(value);
+            HeldNamespace(Arc::from_raw(value))
+        }
+    }
+}
+
+/// A namespace that stays readable, whatever becomes of its key.
+pub struct HeldNamespace(Arc<StoredNamespace>);
+
+impl HeldNamespace {
+    /// The namespace as the server has it; none where that has let go of it.
+    #[inline]
+    pub fn get(&self) -> Option<NonNull<c_void>> {
+        let is_gone = self.0.gone.load(Ordering::Acquire);
+        if is_gone { None } else { NonNull::new(Arc::as_ptr(&self.0).cast_mut().cast()) }
     }
 }
 
@@ -83,7 +132,7 @@ pub fn register(context: Context<'_>) -> Result<(), String> {
 /// `value` must be null or a live value of [`NAMESPACE_TYPE`] that nobody changes for `'a`.
 unsafe fn namespace<'a>(value: *const c_void) -> Option<&'a Namespace> {
     // SAFETY: the caller's promise.
-    unsafe { value.cast::<StoredNamespace>().as_ref() }.map(|stored| &stored.namespace)
+    unsafe { value.cast::<StoredNamespace>().as_ref() }.map(StoredNamespace::namespace)
 }
 
 unsafe extern "C" fn rdb_save(io: *mut raw::RedisModuleIO, value: *mut c_void) {
@@ -130,11 +179,10 @@ unsafe extern "C" fn aof_rewrite(
 /// May run on another thread: a namespace owns all that it holds.
 unsafe extern "C" fn free(value: *mut c_void) {
     guarded((), || {
+        let Some(value) = NonNull::new(value.cast::<StoredNamespace>()) else { return };
         // SAFETY: the server gives back what `into_value` gave it.
-        drop(
-            NonNull::new(value.cast::<StoredNamespace>())
-                .map(|value| unsafe { Box::from_raw(value.as_ptr()) }),
-        );
+        let shared = unsafe { Arc::from_raw(value.as_ptr().cast_const()) };
+        shared.gone.store(true, Ordering::Release);
     });
 }
 
@@ -163,6 +211,7 @@ unsafe extern "C" fn unlink(context: *mut raw::RedisModuleKeyOptCtx, value: *con
         };
         if let (Some(key), Some(stored)) = (key, stored) {
             stored.met_in.set(None);
+            near::namespace_unlinked(database, key.bytes());
             runtime::with(|runtime| runtime.roster.borrow_mut().remove(database, key.bytes()));
             waiting::drop_namespace(database, key.bytes());
             counting::namespace_unlinked(key.bytes());
@@ -186,17 +235,19 @@ unsafe extern "C" fn copy(
     guarded(ptr::null_mut(), || {
         // SAFETY: the server passes two keys and a live value. It is ours to change (`into_value` gave it away as
         // mutable), and nobody else borrows it while COPY runs.
-        let (from, to, namespace) = unsafe {
-            let stored = value.cast_mut().cast::<StoredNamespace>().as_mut();
-            (BorrowedString::new(from), BorrowedString::new(to), stored.map(|stored| &mut stored.namespace))
+        let (from, to, stored) = unsafe {
+            let stored = value.cast::<StoredNamespace>().as_ref();
+            (BorrowedString::new(from), BorrowedString::new(to), stored)
         };
-        let (Some(from), Some(to), Some(namespace)) = (from, to, namespace) else { return ptr::null_mut() };
+        let (Some(from), Some(to), Some(stored)) = (from, to, stored) else { return ptr::null_mut() };
         let mut hash = Sha256::new();
-        for part in [&namespace.encode()[..], from.bytes(), b"\0", to.bytes()] {
+        for part in [&stored.namespace().encode()[..], from.bytes(), b"\0", to.bytes()] {
             hash.update(part);
         }
         let drawn = hash.finalize().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        StoredNamespace::new(namespace.copied(Incarnation(drawn))).into_value().as_ptr()
+        // SAFETY: nobody borrows it now.
+        let copied = unsafe { stored.change(|namespace| namespace.copied(Incarnation(drawn))) };
+        StoredNamespace::new(copied).into_value().as_ptr()
     })
 }
 

@@ -81,7 +81,8 @@ impl Runtime {
             let Some(operation) = operations.get(job.operation as usize) else { continue };
             let entry = EntryArguments::of_json(namespace, *operation, job.params.of(text));
             let resolved = self.resolve(&entry).map_err(|refusal| told_of_job(index, refusal))?;
-            entries.push((resolved.fingerprint, resolved.key));
+            let key = OwnedString::new(entry.address(resolved.fingerprint).key().as_bytes());
+            entries.push((resolved.fingerprint, key));
         }
         Ok(ResolvedPlan { plan, policies, entries, limits, firsts: OnceCell::new() })
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::api::context::random_u64;
-use super::api::string::OwnedString;
+use super::near::Whereabouts;
 use super::plans::ResolvedPlan;
 use super::roster::Roster;
 use super::{budget, counting, waiting};
@@ -64,8 +64,6 @@ pub struct Runtime {
 #[derive(Clone)]
 pub struct Resolved {
     pub fingerprint: Fingerprint,
-    /// The key of the entry.
-    pub key: OwnedString,
     pub policy: Rc<Account>,
 }
 
@@ -73,6 +71,23 @@ pub struct Resolved {
 pub struct Account {
     policy: Rc<Policy>,
     pub row: Rc<Row>,
+    /// The namespace's, in the database that was looked into last.
+    whereabouts: Cell<Option<(i32, Whereabouts)>>,
+}
+
+impl Account {
+    /// Where the namespace is, which is that of this account.
+    #[inline]
+    pub fn whereabouts(&self, database: i32, namespace: NamespaceName<'_>) -> Whereabouts {
+        match self.whereabouts.get() {
+            Some((known, whereabouts)) if known == database => whereabouts,
+            _ => {
+                let whereabouts = Whereabouts::of(database, namespace.as_str().as_bytes());
+                self.whereabouts.set(Some((database, whereabouts)));
+                whereabouts
+            }
+        }
+    }
 }
 
 impl Deref for Account {
@@ -94,8 +109,6 @@ pub fn with<T>(body: impl FnOnce(&Runtime) -> T) -> T {
 
 impl Runtime {
     /// What a client's arguments lead to; a refusal is worked out anew each time.
-    ///
-    /// The server is called meanwhile, but only to make, keep and release strings, which calls nobody back.
     pub fn resolve(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
         let mut memo = self.memo.borrow_mut();
         let (Some(memo), Some(json)) = (memo.as_mut(), entry.json()) else { return self.work_out(entry) };
@@ -109,19 +122,11 @@ impl Runtime {
         Ok(resolved)
     }
 
-    /// What the address of an entry leads to.
-    pub fn resolve_address(&self, address: &Address<'_>) -> Resolved {
-        let policy = self.policy(address.namespace, address.operation);
-        let key = OwnedString::new(address.key().as_bytes());
-        Resolved { fingerprint: address.fingerprint, key, policy }
-    }
-
     /// The same for arguments that are hardly met again: none of it is remembered.
     pub fn work_out(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
         let policy = self.policy(entry.namespace, entry.operation);
         let fingerprint = entry.fingerprint(&mut self.fingerprinter.borrow_mut(), &policy)?;
-        let key = OwnedString::new(entry.address(fingerprint).key().as_bytes());
-        Ok(Resolved { fingerprint, key, policy })
+        Ok(Resolved { fingerprint, policy })
     }
 
     /// Whether spellings are remembered (`cache.memo`).
@@ -203,6 +208,11 @@ impl Runtime {
     /// The rules in force.
     pub fn rules(&self) -> Ref<'_, Rules> {
         self.rules.borrow()
+    }
+
+    /// The same at the address of an entry.
+    pub fn policy_at(&self, address: &Address<'_>) -> Rc<Account> {
+        self.policy(address.namespace, address.operation)
     }
 
     /// Changes the rules; every policy is then resolved anew, and so are every spelling and every plan.
@@ -298,7 +308,7 @@ impl Policies {
                 if rules.is_empty() { Rc::clone(&self.default) } else { Rc::new(rules.resolve(of, name)) };
             let row = counting::row(of, name);
             row.set_target(policy.target_percent);
-            Rc::new(Account { policy, row })
+            Rc::new(Account { policy, row, whereabouts: Cell::new(None) })
         });
         // To find it again would save nothing, and there are many such names.
         if rules.is_empty() && !counting::is_told_apart(of, name) {

@@ -42,6 +42,7 @@ mod model;
 mod monitoring;
 mod names;
 mod namespace;
+mod near;
 mod next;
 mod notifications;
 mod pages;

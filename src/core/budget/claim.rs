@@ -14,6 +14,11 @@ impl Used {
         Used((now.unix_ms() >> 4) as u32)
     }
 
+    /// Whether both are of the same second, or so: 1.024 s.
+    pub fn is_within_second_of(self, now: Used) -> bool {
+        self.0 >> 6 == now.0 >> 6
+    }
+
     /// How long ago, in those units; nothing where it is yet to come (a clock may step back).
     fn ago(self, now: Used) -> u32 {
         let ago = now.0.wrapping_sub(self.0);

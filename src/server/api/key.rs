@@ -147,8 +147,14 @@ impl<'a> Key<'a> {
 
     /// Whether the server lets the key vanish at some instant.
     pub fn expires(&self) -> bool {
+        self.expiry().is_some()
+    }
+
+    /// When the server lets the key vanish; none is never.
+    pub fn expiry(&self) -> Option<Instant> {
         // SAFETY: the key is open.
-        self.key.is_some_and(|key| unsafe { api!(RedisModule_GetAbsExpire(key.as_ptr())) } != NO_EXPIRY)
+        let ms = unsafe { api!(RedisModule_GetAbsExpire(self.key?.as_ptr())) };
+        (ms != NO_EXPIRY).then(|| Instant::from_unix_ms(u64::try_from(ms).unwrap_or(0)))
     }
 
     /// Puts a value there, in place of whatever is there; any expiry goes.

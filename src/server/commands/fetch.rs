@@ -27,11 +27,12 @@ impl Handler for Fetch {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let Request { entry, ask, length_ms, block_ms, holder } =
             Request::parse(call.arguments, &call.limits)?;
-        let found = call.look(&entry)?;
+        let looked = call.look_unless(&entry, |found| {
+            Fetching { call, entry, found, ask, length_ms, holder }.is_plain_hit()
+        })?;
+        let Some(found) = looked else { return Ok(()) };
         let fetch = Fetching { call, entry, found: &found, ask, length_ms, holder };
-        if let Some(stored) = fetch.plain_hit() {
-            found.answered(Lookup::Hit(Served::of(&stored)));
-            call.context.reply_found(c"HIT", stored.result, signed(stored.entry.version));
+        if fetch.is_plain_hit() {
             return Ok(());
         }
         match fetch.prepare()? {
@@ -78,6 +79,15 @@ pub enum Prepared<'f> {
 }
 
 impl<'f> Fetching<'f, '_> {
+    /// Answers what is asked for most often, where it is that.
+    #[inline]
+    fn is_plain_hit(&self) -> bool {
+        let Some(stored) = self.plain_hit() else { return false };
+        self.found.answered(Lookup::Hit(Served::of(&stored)));
+        self.call.context.reply_found(c"HIT", stored.result, signed(stored.entry.version));
+        true
+    }
+
     /// What is answered most often, and leaves nothing to decide.
     #[inline]
     pub fn plain_hit(&self) -> Option<Opened<'f>> {

@@ -16,7 +16,7 @@ impl Handler for Key {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let entry = EntryArguments::alone(&Self::COMMAND, call.arguments, &call.limits)?;
         let resolved = runtime::with(|runtime| runtime.resolve(&entry))?;
-        call.reply(&Reply::bulk(resolved.key.borrow().bytes()));
+        call.reply(&Reply::bulk(entry.address(resolved.fingerprint).key().as_bytes()));
         Ok(())
     }
 }

@@ -35,6 +35,7 @@ use super::api::string::BorrowedString;
 use super::guard::guarded;
 use super::keyspace::{Declined, Found, Shared};
 use super::plans::PlannedJob;
+use super::runtime::Resolved;
 use super::{counting, runtime};
 use crate::core::instant::Instant;
 use crate::core::lifetime::Terms;
@@ -132,8 +133,8 @@ impl<'a> Call<'a> {
 
     /// What stands at the address that a token names.
     fn look_at(&self, address: Address<'a>) -> Result<Found<'a>, Refusal> {
-        let resolved = runtime::with(|runtime| runtime.resolve_address(&address));
-        Found::look(self.context, self.namespace()?, (address, resolved), self.now)
+        let policy = runtime::with(|runtime| runtime.policy_at(&address));
+        Found::look(self.context, self.namespace()?, (address, policy), self.now)
     }
 
     /// The namespace, opened for many of its entries.
@@ -146,15 +147,32 @@ impl<'a> Call<'a> {
     where
         'a: 'p,
     {
+        let near = Found::near(self.context, job.address, job.policy, self.now);
+        if let Some(found) = near.filter(|found| found.state().present().is_some()) {
+            return Ok(found);
+        }
         let at = (job.address, job.key.borrow());
         Found::look_at(self.context, namespace, at, Rc::clone(job.policy), self.now)
     }
 
     /// What stands at the address that a client names.
     fn look(&self, entry: &EntryArguments<'a>) -> Result<Found<'a>, Refusal> {
-        let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
-        let address = entry.address(resolved.fingerprint);
-        Found::look(self.context, self.namespace()?, (address, resolved), self.now)
+        let Resolved { fingerprint, policy } = runtime::with(|runtime| runtime.resolve(entry))?;
+        Found::look(self.context, self.namespace()?, (entry.address(fingerprint), policy), self.now)
+    }
+
+    /// The same, unless what is near is answered by `answer` already, which says so: then none.
+    fn look_unless(
+        &self,
+        entry: &EntryArguments<'a>,
+        answer: impl FnOnce(&Found<'a>) -> bool,
+    ) -> Result<Option<Found<'a>>, Refusal> {
+        let Resolved { fingerprint, policy } = runtime::with(|runtime| runtime.resolve(entry))?;
+        let address = entry.address(fingerprint);
+        if Found::near(self.context, address, &policy, self.now).is_some_and(|found| answer(&found)) {
+            return Ok(None);
+        }
+        Found::look(self.context, self.namespace()?, (address, policy), self.now).map(Some)
     }
 }
 

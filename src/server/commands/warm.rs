@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::super::api::string::OwnedString;
 use super::super::keyspace::{Change, Declined, Found, Made, Next, Shared, store};
 use super::super::runtime::{self, Resolved};
 use super::{Call, Handler};
@@ -90,11 +91,13 @@ struct Warming<'c, 'a> {
 
 impl<'a> Warming<'_, 'a> {
     fn decide(&mut self, row: &Row<'a>) -> Result<(), Refusal> {
-        let Resolved { fingerprint, key, policy } = runtime::with(|runtime| match self.is_remembered {
+        let Resolved { fingerprint, policy } = runtime::with(|runtime| match self.is_remembered {
             true => runtime.resolve(&row.entry),
             false => runtime.work_out(&row.entry),
         })?;
-        let at = (row.entry.address(fingerprint), key.borrow());
+        let address = row.entry.address(fingerprint);
+        let key = OwnedString::new(address.key().as_bytes());
+        let at = (address, key.borrow());
         let found = Found::look_at(self.call.context, self.shared, at, policy, self.call.now)?;
         if found.bypassed {
             return Ok(());

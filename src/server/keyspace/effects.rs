@@ -276,7 +276,11 @@ impl Place<'_> {
     fn recode(self, placed: &Placed<'_>) -> Result<(), Refusal> {
         self.check_place(placed.origin.namespace().as_bytes(), &placed.key)?;
         let name = OwnedString::new(&placed.key);
-        EntryKey::open(self.context, name.borrow(), Mode::Write)?.recode(placed, self.era.is_some());
+        EntryKey::open(self.context, name.borrow(), Mode::Write)?.recode(
+            self.context.database(),
+            placed,
+            self.era.is_some(),
+        );
         Ok(())
     }
 

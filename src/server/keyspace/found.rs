@@ -9,8 +9,8 @@ use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::compression::{self, Fresh};
 use super::super::entry_type::StoredEntry;
-use super::super::runtime::{self, Account, Resolved};
-use super::super::{budget, counting};
+use super::super::runtime::{self, Account};
+use super::super::{budget, counting, near};
 use super::keys::{FoundEntry, FoundNamespace, NamespaceKey};
 use crate::core::compression::Frame;
 use crate::core::entry::Entry;
@@ -37,6 +37,8 @@ pub struct Found<'a> {
     namespace: Shared<'a>,
     entry: FoundEntry<'a>,
     now: Instant,
+    /// Whether it was found without opening its key.
+    is_near: bool,
     /// Its result, where that is stored compressed and was opened; none where that failed.
     opened: OnceCell<Option<Vec<u8>>>,
 }
@@ -124,11 +126,39 @@ impl<'a> Found<'a> {
     pub fn look(
         context: Context<'a>,
         namespace: BorrowedString<'_>,
-        (address, Resolved { key, policy, .. }): (Address<'a>, Resolved),
+        (address, policy): (Address<'a>, Rc<Account>),
         now: Instant,
     ) -> Result<Self, Refusal> {
         let shared = Shared::open(context, namespace)?;
+        let key = OwnedString::new(address.key().as_bytes());
         Self::look_at(context, shared, (address, key.borrow()), policy, now)
+    }
+
+    /// The same without opening a key, where both are [near](super::super::near) and nothing is left to core. Whoever cannot
+    /// use what is there looks again.
+    #[inline]
+    pub fn near(
+        context: Context<'a>,
+        address: Address<'a>,
+        policy: &Rc<Account>,
+        now: Instant,
+    ) -> Option<Self> {
+        let whereabouts = policy.whereabouts(context.database(), address.namespace);
+        let (namespace, entry) = near::find(whereabouts, &address, now)?;
+        let found = (Shared(namespace), entry, Rc::clone(policy));
+        Some(Found { is_near: true, ..Self::of(context, address, found, now) })
+    }
+
+    #[inline]
+    fn of(
+        context: Context<'a>,
+        address: Address<'a>,
+        (namespace, entry, policy): (Shared<'a>, FoundEntry<'a>, Rc<Account>),
+        now: Instant,
+    ) -> Self {
+        let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
+        let (is_near, opened) = (false, OnceCell::new());
+        Found { address, policy, bypassed, context, namespace, entry, now, is_near, opened }
     }
 
     /// The same where the namespace was looked up already, by the key of the entry.
@@ -141,8 +171,7 @@ impl<'a> Found<'a> {
         now: Instant,
     ) -> Result<Self, Refusal> {
         let entry = FoundEntry::look(context, key)?;
-        let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
-        Ok(Found { address, policy, bypassed, context, namespace, entry, now, opened: OnceCell::new() })
+        Ok(Self::of(context, address, (namespace, entry, policy), now))
     }
 
     /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
@@ -191,6 +220,10 @@ impl<'a> Found<'a> {
     pub fn answered(&self, lookup: Lookup) {
         if let (Lookup::Hit(_) | Lookup::Stale(_), Some(entry)) = (lookup, self.entry.get()) {
             entry.count_hit(self.now);
+            if !self.is_near {
+                let whereabouts = self.policy.whereabouts(self.context.database(), self.address.namespace);
+                near::served(self.context, whereabouts, &self.address, &self.namespace.0, entry);
+            }
         }
         self.policy.row.answered(lookup, self.now);
     }

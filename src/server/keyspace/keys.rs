@@ -10,8 +10,8 @@ use super::super::api::context::Context;
 use super::super::api::key::{Content, Key, Mode, ValueType};
 use super::super::api::string::BorrowedString;
 use super::super::entry_type::{ENTRY_TYPE, StoredEntry};
-use super::super::namespace_type::{NAMESPACE_TYPE, StoredNamespace};
-use super::super::runtime;
+use super::super::namespace_type::{HeldNamespace, NAMESPACE_TYPE, StoredNamespace};
+use super::super::{near, runtime};
 use super::found::Next;
 use crate::core::compression::dictionary::Dictionary;
 use crate::core::entry::Mark;
@@ -78,7 +78,22 @@ impl<'a> FoundNamespace<'a> {
     }
 
     pub fn get(&self) -> Option<&Namespace> {
-        self.stored().map(|stored| &stored.namespace)
+        self.stored().map(StoredNamespace::namespace)
+    }
+
+    /// One that was not looked up now.
+    ///
+    /// # Safety
+    ///
+    /// `value` must be of [`NAMESPACE_TYPE`], and stand at its key.
+    pub unsafe fn near(value: NonNull<c_void>) -> Self {
+        FoundNamespace(Standing { value: Some(value), found: PhantomData })
+    }
+
+    /// A handle of its own; none where there is no namespace.
+    pub fn hold(&self) -> Option<HeldNamespace> {
+        // SAFETY: alive: see `Standing`.
+        self.0.value.map(|value| unsafe { StoredNamespace::hold(value) })
     }
 }
 
@@ -90,6 +105,15 @@ impl<'a> FoundEntry<'a> {
     #[inline]
     pub fn look(context: Context<'a>, name: BorrowedString<'_>) -> Result<Self, Refusal> {
         EntryKey::open(context, name, Mode::Read).map(|key| FoundEntry(Standing::of(key.0)))
+    }
+
+    /// One that was not looked up now.
+    ///
+    /// # Safety
+    ///
+    /// `value` must be of [`ENTRY_TYPE`], and stand at its key.
+    pub unsafe fn near(value: NonNull<c_void>) -> Self {
+        FoundEntry(Standing { value: Some(value), found: PhantomData })
     }
 
     #[inline]
@@ -122,7 +146,7 @@ impl<'a> NamespaceKey<'a> {
     }
 
     pub fn get(&self) -> Option<&Namespace> {
-        self.stored().map(|stored| &stored.namespace)
+        self.stored().map(StoredNamespace::namespace)
     }
 
     /// Changes the namespace, which is made anew where it is absent or of another life.
@@ -130,7 +154,7 @@ impl<'a> NamespaceKey<'a> {
         match self.0.value {
             Some(value) if self.get().is_some_and(|namespace| namespace.incarnation() == incarnation) => {
                 // SAFETY: as in `stored`; `change` is pure and calls nobody.
-                change(unsafe { &mut (*value.cast::<StoredNamespace>().as_ptr()).namespace });
+                unsafe { StoredNamespace::from_value(&value).change(change) };
             }
             _ => {
                 let mut namespace = Namespace::starting_at(incarnation, version);
@@ -202,11 +226,12 @@ impl<'a> EntryKey<'a> {
     }
 
     /// Puts the same entry there in another stored form, where that very one stands and is not compressed yet.
-    pub fn recode(&mut self, placed: &Placed<'_>, is_trusted: bool) {
+    pub fn recode(&mut self, database: i32, placed: &Placed<'_>, is_trusted: bool) {
         let Some(old) = self.get().filter(|old| old.is_raw_form_of(placed)) else { return };
         let make = if is_trusted { StoredEntry::new } else { StoredEntry::checked };
         let Some(entry) = make(old.share_origin(), &placed.record) else { return };
         entry.take_over(old);
+        near::unlinked(old, database);
         let value = entry.into_value();
         // SAFETY: a value of that type, given away. What was there is given back, or the new one is not taken; either was
         // given by `into_value`, and is ours again.

@@ -37,8 +37,8 @@ pub fn busy(context: Context<'_>, place: &Place<'_>, now: Instant) -> Fetched {
 pub fn at_last(context: Context<'_>, place: &Place<'_>, ask: Ask, now: Instant) -> Fetched {
     context.select(place.database);
     let name = OwnedString::new(place.address.namespace.as_str().as_bytes());
-    let resolved = runtime::with(|runtime| runtime.resolve_address(&place.address));
-    let found = Found::look(context, name.borrow(), (place.address, resolved), now);
+    let policy = runtime::with(|runtime| runtime.policy_at(&place.address));
+    let found = Found::look(context, name.borrow(), (place.address, policy), now);
     let state = found.as_ref().map_or(OpenState::Absent(Why::Unknown), Found::open);
     let offer = found.as_ref().map(|found| ask.offer(&state, &found.policy, now));
     match offer {
@@ -87,8 +87,8 @@ fn see<T>(
 ) -> T {
     context.select(place.database);
     let name = OwnedString::new(place.address.namespace.as_str().as_bytes());
-    let resolved = runtime::with(|runtime| runtime.resolve_address(&place.address));
-    let found = Found::look(context, name.borrow(), (place.address, resolved), now);
+    let policy = runtime::with(|runtime| runtime.policy_at(&place.address));
+    let found = Found::look(context, name.borrow(), (place.address, policy), now);
     let state = found.as_ref().map_or(OpenState::Absent(Why::Unknown), Found::open);
     let progress = with_leases(|leases| leases.progress(place, now));
     let gone_at = state.present().and_then(|stored| match state {

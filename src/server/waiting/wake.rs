@@ -139,9 +139,8 @@ fn settle(context: Context<'_>, id: FlightId, place: &OwnedPlace, now: Instant) 
     let Some(place) = place.place() else { return };
     context.select(place.database);
     let name = OwnedString::new(place.address.namespace.as_str().as_bytes());
-    let resolved = runtime::with(|runtime| runtime.resolve_address(&place.address));
-    let policy = std::rc::Rc::clone(&resolved.policy);
-    match Found::look(context, name.borrow(), (place.address, resolved), now) {
+    let policy = runtime::with(|runtime| runtime.policy_at(&place.address));
+    match Found::look(context, name.borrow(), (place.address, std::rc::Rc::clone(&policy)), now) {
         Ok(found) => {
             let (bypassed, since) = (found.bypassed, found.since());
             // A namespace that is on its way to another node takes its waiters along, who are told MOVED.
