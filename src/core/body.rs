@@ -80,7 +80,7 @@ impl<'a> Body<'a> {
     }
 
     /// Reads it again; the checksum is not looked at.
-    #[inline]
+    #[inline(always)] // To move it costs more than to make it.
     pub(super) fn decode(mut reader: Reader<'a>, is_compressed: bool) -> Option<Self> {
         let compression = if is_compressed { Some(Compression::decode(&mut reader)?) } else { None };
         let checksum = reader.u32_le()?;

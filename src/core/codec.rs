@@ -81,7 +81,23 @@ impl<'a> Reader<'a> {
         Some(u32::from_le_bytes(*bytes))
     }
 
+    #[inline]
     pub fn varint(&mut self) -> Option<u64> {
+        if let Some(bytes) = self.0.first_chunk::<8>() {
+            let word = u64::from_le_bytes(*bytes);
+            let ends = !word & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                // The lowest of those bits is the highest of the last byte.
+                let (last, length) = (ends & ends.wrapping_neg(), ends.trailing_zeros() / 8 + 1);
+                self.0 = self.0.get(length as usize..)?;
+                return Some(packed(word & (last | last.wrapping_sub(1))));
+            }
+        }
+        self.long_varint()
+    }
+
+    /// The same byte by byte.
+    fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -111,12 +127,33 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The lower seven bits of each byte, side by side.
+fn packed(word: u64) -> u64 {
+    let sevens = word & 0x7f7f_7f7f_7f7f_7f7f;
+    let fourteens = (sevens & 0x007f_007f_007f_007f) | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let halves = (fourteens & 0x0000_3fff_0000_3fff) | (fourteens & 0x3fff_0000_3fff_0000) >> 2;
+    (halves & 0x0fff_ffff) | (halves & 0x0fff_ffff_0000_0000) >> 4
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
+        /// All that can stand there, also what no sink writes.
+        #[test]
+        fn eight_bytes_at_once_are_read_as_one_by_one(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0x80..=0xffu8, Just(0x80), Just(0)], 0..14)
+        ) {
+            let (mut at_once, mut one_by_one) = (Reader::new(&bytes), Reader::new(&bytes));
+            let values = (at_once.varint(), one_by_one.long_varint());
+            prop_assert_eq!(values.0, values.1);
+            if values.0.is_some() {
+                prop_assert_eq!(at_once.rest(), one_by_one.rest());
+            }
+        }
+
         #[test]
         fn integers_and_strings_come_back(values in proptest::collection::vec(any::<u64>(), 0..20), text in any::<Vec<u8>>()) {
             let mut bytes = Vec::new();

@@ -178,6 +178,7 @@ impl<'a> Entry<'a> {
 
     /// Reads a record and checks everything that can be wrong with it but its tags (see
     /// [`Entry::decode_untrusted`]); `None` where it is no record.
+    #[inline(always)] // To move it costs more than to make it.
     pub fn decode(record: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(record);
         let flags = reader.byte()?;

@@ -10,7 +10,7 @@
 
 use highway::{HighwayHash, HighwayHasher, Key};
 
-use super::name::{NamespaceName, OperationName};
+use super::name::MAX_NAME_BYTES;
 use super::places::{Places, WAYS};
 
 /// How many spellings a memo remembers at most: 16 MiB of what the server keeps for each.
@@ -22,24 +22,51 @@ const SETS: usize = 1 << 15;
 #[derive(Clone, Copy)]
 pub struct Secret(pub [u64; 4]);
 
+/// How many bytes the hash takes at once.
+const PACKET: usize = 32;
+
+/// What is hashed last: less than a packet of a text, two names, the lengths, and what is left of a packet.
+const MAX_REST: usize = (PACKET + 2 * MAX_NAME_BYTES + size_of::<u64>() + PACKET).next_multiple_of(PACKET);
+
 /// Hashes under a secret.
 pub struct Speller {
     /// One that has read nothing yet: to copy it takes less than to make another from the secret.
     blank: HighwayHasher,
+    /// What is hashed last.
+    rest: [u8; MAX_REST],
 }
 
 impl Speller {
     pub fn new(secret: Secret) -> Self {
-        Speller { blank: HighwayHasher::new(Key(secret.0)) }
+        Speller { blank: HighwayHasher::new(Key(secret.0)), rest: [0; MAX_REST] }
     }
 
-    /// The keyed hash of two words, as if they were one.
-    pub fn spelling(&self, head: &[u8], tail: &[u8]) -> Spelling {
+    /// The keyed hash of two names and a text; none where a name is longer than any can be.
+    ///
+    /// What is hashed are whole packets, since the hash takes twice as long for anything else: those of the text, then what
+    /// is left of it, the names and at the very end all three lengths, so that no two lists of words are the same bytes. What is put
+    /// together here is hashed last: whoever reads at once what was just written in small pieces waits for it.
+    #[inline]
+    pub fn spelling(&mut self, names: [&[u8]; 2], text: &[u8]) -> Option<Spelling> {
+        if names.iter().any(|name| name.len() > MAX_NAME_BYTES) {
+            return None;
+        }
+        let (packets, left) = text.split_at(text.len() - text.len() % PACKET);
+        let mut end = 0;
+        for part in [left, names[0], names[1]] {
+            self.rest.get_mut(end..)?.get_mut(..part.len())?.copy_from_slice(part);
+            end += part.len();
+        }
+        *self.rest.get_mut(end..)?.first_chunk_mut()? = [0; size_of::<u64>() + PACKET];
+        end = (end + size_of::<u64>()).next_multiple_of(PACKET);
+        let rest = self.rest.get_mut(..end)?;
+        let lengths = (text.len() as u64) << 16 | (names[0].len() as u64) << 8 | names[1].len() as u64;
+        *rest.last_chunk_mut()? = lengths.to_le_bytes();
         let mut hasher = self.blank.clone();
-        hasher.append(head);
-        hasher.append(tail);
+        hasher.append(packets);
+        hasher.append(rest);
         let [low, high] = hasher.finalize128();
-        Spelling(u128::from(high) << 64 | u128::from(low))
+        Some(Spelling(u128::from(high) << 64 | u128::from(low)))
     }
 }
 
@@ -51,29 +78,18 @@ pub struct Spelling(pub(super) u128);
 pub struct Memo<T> {
     speller: Speller,
     places: Places<Spelling, T>,
-    /// The names that are hashed.
-    names: Vec<u8>,
 }
 
 impl<T> Memo<T> {
     /// One without any memory yet.
     pub fn new(secret: Secret) -> Self {
-        Memo { speller: Speller::new(secret), places: Places::new(SETS), names: Vec::new() }
+        Memo { speller: Speller::new(secret), places: Places::new(SETS) }
     }
 
-    /// The spelling of what a client named.
-    pub fn spelling(
-        &mut self,
-        namespace: NamespaceName<'_>,
-        operation: OperationName<'_>,
-        params: &[u8],
-    ) -> Spelling {
-        // No name has a space in it, so that no two lists of words are the same bytes.
-        self.names.clear();
-        for part in [namespace.as_str(), " ", operation.as_str(), " "] {
-            self.names.extend_from_slice(part.as_bytes());
-        }
-        self.speller.spelling(&self.names, params)
+    /// The spelling of what a client named; none where these cannot be names.
+    #[inline]
+    pub fn spelling(&mut self, [namespace, operation, params]: [&[u8]; 3]) -> Option<Spelling> {
+        self.speller.spelling([namespace, operation], params)
     }
 
     /// What a spelling led to, where that is remembered.
@@ -108,18 +124,33 @@ mod tests {
     proptest! {
         #[test]
         fn words_that_differ_are_spelled_differently(
-            a in ("[a-c]{1,3}", "[a-c]{1,3}", "[ a-c]{0,40}"),
-            b in ("[a-c]{1,3}", "[a-c]{1,3}", "[ a-c]{0,40}"),
+            a in ("[a-c\0]{0,3}", "[a-c\0]{0,30}", "[ a-c\0]{0,70}"),
+            b in ("[a-c\0]{0,3}", "[a-c\0]{0,30}", "[ a-c\0]{0,70}"),
+            cut in 0..70usize,
         ) {
             let mut memo = Memo::<()>::new(SECRET);
             prop_assert_eq!(a == b, spelling(&mut memo, &a.0, &a.1, &a.2) == spelling(&mut memo, &b.0, &b.1, &b.2));
+            // The same bytes in other words.
+            let all = a.0 + &a.1 + &a.2;
+            let (one, other) = all.split_at(cut.min(all.len()).min(MAX_NAME_BYTES));
+            let spellings = [["", one, other], [one, "", other]].map(|[a, b, c]| spelling(&mut memo, a, b, c));
+            prop_assert_eq!(one.is_empty(), spellings[0] == spellings[1]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_has_no_spelling() {
+        let (mut memo, long) = (Memo::<()>::new(SECRET), [b'n'; 1000]);
+        let longest = &long[..MAX_NAME_BYTES];
+        for text in [&b""[..], &[b' '; 31], &[b' '; 32]] {
+            assert!(memo.spelling([longest, longest, text]).is_some());
+            assert!(memo.spelling([&long[..=MAX_NAME_BYTES], b"op", text]).is_none());
+            assert!(memo.spelling([b"ns", &long, text]).is_none());
         }
     }
 
     fn spelling<T>(memo: &mut Memo<T>, namespace: &str, operation: &str, params: &str) -> Spelling {
-        let namespace = NamespaceName::parse(namespace.as_bytes()).expect("a namespace");
-        let operation = OperationName::parse(operation.as_bytes()).expect("an operation");
-        memo.spelling(namespace, operation, params.as_bytes())
+        memo.spelling([namespace, operation, params].map(str::as_bytes)).expect("of names")
     }
 
     #[test]

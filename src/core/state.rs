@@ -130,6 +130,51 @@ impl Why {
     }
 }
 
+/// What is to be said of an entry that stands somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Fresh,
+    Stale,
+    Negative,
+    Absent(Why),
+}
+
+impl Verdict {
+    /// Judges what stands at the key of `address`.
+    #[inline]
+    pub fn on(
+        address: &Address<'_>,
+        namespace: Option<&Namespace>,
+        Stored { origin, entry, corrupt, .. }: &Stored<'_>,
+        now: Instant,
+    ) -> Self {
+        if origin.namespace() != address.namespace.as_str()
+            || origin.operation() != address.operation.as_str()
+            || entry.mark != address.mark()
+        {
+            return Verdict::Absent(Why::Misplaced);
+        }
+        match namespace {
+            Some(namespace) if namespace.incarnation() == origin.incarnation() => {
+                if !namespace.is_alive(origin, entry) {
+                    return Verdict::Absent(Why::Invalidated);
+                }
+            }
+            _ => return Verdict::Absent(Why::NamespaceDeleted),
+        }
+        match entry.freshness(now) {
+            Freshness::Gone if entry.failure.is_some_and(|failure| now < failure.remembered_until) => {
+                Verdict::Negative
+            }
+            Freshness::Gone => Verdict::Absent(Why::Expired),
+            _ if *corrupt || lacks_dictionary(namespace, entry) => Verdict::Absent(Why::Corrupt),
+            _ if entry.negative => Verdict::Negative,
+            Freshness::Fresh => Verdict::Fresh,
+            Freshness::Stale => Verdict::Stale,
+        }
+    }
+}
+
 impl<'a> State<'a> {
     /// Judges what was found at the key of `address`.
     pub fn of(
@@ -143,30 +188,11 @@ impl<'a> State<'a> {
                 namespace.is_some_and(|namespace| namespace.recently_invalidated(address.mark()));
             return State::Absent(if invalidated { Why::Invalidated } else { Why::Unknown });
         };
-        let Stored { origin, entry, .. } = &stored;
-        if origin.namespace() != address.namespace.as_str()
-            || origin.operation() != address.operation.as_str()
-            || entry.mark != address.mark()
-        {
-            return State::Absent(Why::Misplaced);
-        }
-        match namespace {
-            Some(namespace) if namespace.incarnation() == origin.incarnation() => {
-                if !namespace.is_alive(origin, entry) {
-                    return State::Absent(Why::Invalidated);
-                }
-            }
-            _ => return State::Absent(Why::NamespaceDeleted),
-        }
-        match entry.freshness(now) {
-            Freshness::Gone if entry.failure.is_some_and(|failure| now < failure.remembered_until) => {
-                State::Negative(stored)
-            }
-            Freshness::Gone => State::Absent(Why::Expired),
-            _ if stored.corrupt || lacks_dictionary(namespace, entry) => State::Absent(Why::Corrupt),
-            _ if entry.negative => State::Negative(stored),
-            Freshness::Fresh => State::Fresh(stored),
-            Freshness::Stale => State::Stale(stored),
+        match Verdict::on(address, namespace, &stored, now) {
+            Verdict::Fresh => State::Fresh(stored),
+            Verdict::Stale => State::Stale(stored),
+            Verdict::Negative => State::Negative(stored),
+            Verdict::Absent(why) => State::Absent(why),
         }
     }
 
@@ -206,6 +232,7 @@ impl<'a> OpenState<'a> {
 
 impl<S> Judged<S> {
     /// What GET serves: a fresh entry, or with `stale` also one in its grace.
+    #[inline]
     pub fn served(&self, stale: bool) -> Option<&S> {
         match self {
             Judged::Fresh(stored) => Some(stored),

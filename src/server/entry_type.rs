@@ -183,6 +183,7 @@ impl StoredEntry {
     }
 
     /// What commands judge. None where the record is unsound, which [`new`](Self::new)'s callers have ruled out.
+    #[inline(always)] // To move it costs more than to make it.
     pub fn stored(&self) -> Option<Stored<'_>> {
         let Block { origin, hits, .. } = self.block();
         let corrupt = hits.get() == CORRUPT;
@@ -287,6 +288,14 @@ impl StoredEntry {
     /// `value` must be what [`into_value`](Self::into_value) gave, and nobody else's any more.
     pub unsafe fn reclaim(value: NonNull<c_void>) -> StoredEntry {
         StoredEntry(value.cast())
+    }
+
+    /// # Safety
+    ///
+    /// `value` must be of [`ENTRY_TYPE`], and stay for all of `'a`.
+    pub unsafe fn origin_of<'a>(value: NonNull<c_void>) -> &'a Origin {
+        // SAFETY: the caller's promise.
+        unsafe { &value.cast::<Block>().as_ref().origin }
     }
 
     /// # Safety

@@ -16,6 +16,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
+use std::ptr::NonNull;
+
+use libc::c_void;
 
 use super::api::context::Context;
 use super::api::key::Mode;
@@ -24,6 +27,7 @@ use super::entry_type::{HeldEntry, StoredEntry};
 use super::keyspace::{EntryKey, FoundEntry, FoundNamespace};
 use super::namespace_type::HeldNamespace;
 use crate::core::budget::claim::Used;
+use crate::core::entry::Mark;
 use crate::core::instant::Instant;
 use crate::core::name::NamespaceName;
 use crate::core::places::{Places, WAYS};
@@ -73,9 +77,9 @@ impl Whereabouts {
         Whereabouts(NEAR.with(|near| near.secret.hash_one((database, namespace))))
     }
 
-    /// Of an entry there. Its own address is compared by whoever finds it.
-    fn key(self, mark: u64) -> u64 {
-        self.0 ^ mark
+    /// Of an entry there. Its address is compared by whoever finds it.
+    fn key(self, mark: Mark) -> u64 {
+        self.0 ^ mark.0
     }
 }
 
@@ -84,24 +88,33 @@ pub fn set_uses(uses: Uses) {
     NEAR.with(|near| near.uses.set(uses));
 }
 
-/// What stands at an address, with its namespace, where both are near.
+/// What stands there, with its namespace, where both are near.
 #[inline]
 pub fn find<'a>(
     whereabouts: Whereabouts,
-    address: &Address<'_>,
+    mark: Mark,
     now: Instant,
 ) -> Option<(FoundNamespace<'a>, FoundEntry<'a>)> {
+    let (namespace, entry) = find_values(whereabouts, mark, now)?;
+    // SAFETY: they are of these types, and stand at their keys: see above.
+    Some(unsafe { (FoundNamespace::near(namespace), FoundEntry::near(entry)) })
+}
+
+fn find_values(
+    whereabouts: Whereabouts,
+    mark: Mark,
+    now: Instant,
+) -> Option<(NonNull<c_void>, NonNull<c_void>)> {
     NEAR.with(|near| {
-        let held = near.entries.borrow().find(whereabouts.key(address.mark().0))?.get()?;
+        let held = near.entries.borrow().find(whereabouts.key(mark))?.get()?;
         let namespace = near.namespaces.borrow().find(whereabouts.0)?.get()?;
-        // SAFETY: they are of these types, and stand at their keys: see above.
-        let (namespace, entry) = unsafe { (FoundNamespace::near(namespace), FoundEntry::near(held)) };
         let is_noted = match near.uses.get() {
             Uses::Nothing => true,
-            Uses::Last => entry.get().is_some_and(|entry| entry.used().is_within_second_of(Used::at(now))),
+            // SAFETY: of this type, and alive, since it is held.
+            Uses::Last => unsafe { StoredEntry::from_value(&held) }.used().is_within_second_of(Used::at(now)),
             Uses::Each => false,
         };
-        is_noted.then_some((namespace, entry))
+        is_noted.then_some((namespace, held))
     })
 }
 
@@ -113,7 +126,7 @@ pub fn served(
     namespace: &FoundNamespace<'_>,
     entry: &StoredEntry,
 ) {
-    let key = whereabouts.key(address.mark().0);
+    let key = whereabouts.key(address.mark());
     let admits = |near: &Near| {
         near.uses.get() != Uses::Each && !entry.is_held() && near.entries.borrow_mut().admits(key)
     };
@@ -153,7 +166,7 @@ fn is_as_it_says(context: Context<'_>, address: &Address<'_>, entry: &StoredEntr
 /// An entry that is held loses its key.
 pub fn unlinked(entry: &StoredEntry, database: i32) {
     let Some(stored) = entry.stored() else { return };
-    let key = Whereabouts::of(database, stored.origin.namespace().as_bytes()).key(stored.entry.mark.0);
+    let key = Whereabouts::of(database, stored.origin.namespace().as_bytes()).key(stored.entry.mark);
     drop(NEAR.with(|near| near.entries.borrow_mut().forget(key, |held| held.is(entry))));
 }
 
@@ -174,7 +187,7 @@ pub fn expiry_changed(database: i32, key: &[u8]) {
     };
     let address = NamespaceName::parse(name).ok().and_then(|name| Address::of_key(name, key));
     if let Some(address) = address {
-        let key = Whereabouts::of(database, name).key(address.mark().0);
+        let key = Whereabouts::of(database, name).key(address.mark());
         drop(NEAR.with(|near| near.entries.borrow_mut().forget(key, |_| true)));
     }
 }

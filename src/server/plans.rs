@@ -54,7 +54,7 @@ impl Runtime {
         text: &[u8],
     ) -> Result<Rc<ResolvedPlan>, Refusal> {
         let limits = self.limits.get();
-        let spelling = self.with_plans(|plans| plans.spelling(namespace, text));
+        let spelling = self.with_plans(|plans| plans.spelling(namespace, text)).flatten();
         let known =
             spelling.and_then(|spelling| self.with_plans(|plans| plans.find(spelling).map(Rc::clone)));
         if let Some(plan) = known.flatten().filter(|plan| plan.limits == limits) {

@@ -78,11 +78,11 @@ pub struct Account {
 impl Account {
     /// Where the namespace is, which is that of this account.
     #[inline]
-    pub fn whereabouts(&self, database: i32, namespace: NamespaceName<'_>) -> Whereabouts {
+    pub fn whereabouts(&self, database: i32, namespace: &[u8]) -> Whereabouts {
         match self.whereabouts.get() {
             Some((known, whereabouts)) if known == database => whereabouts,
             _ => {
-                let whereabouts = Whereabouts::of(database, namespace.as_str().as_bytes());
+                let whereabouts = Whereabouts::of(database, namespace);
                 self.whereabouts.set(Some((database, whereabouts)));
                 whereabouts
             }
@@ -112,7 +112,8 @@ impl Runtime {
     pub fn resolve(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
         let mut memo = self.memo.borrow_mut();
         let (Some(memo), Some(json)) = (memo.as_mut(), entry.json()) else { return self.work_out(entry) };
-        let spelling = memo.spelling(entry.namespace, entry.operation, json);
+        let [namespace, operation] = [entry.namespace.as_str(), entry.operation.as_str()].map(str::as_bytes);
+        let Some(spelling) = memo.spelling([namespace, operation, json]) else { return self.work_out(entry) };
         if let Some(resolved) = memo.find(spelling) {
             resolved.policy.row.count(Counter::MemoHits);
             return Ok(resolved.clone());
@@ -120,6 +121,18 @@ impl Runtime {
         let resolved = self.work_out(entry)?;
         memo.remember(spelling, || resolved.clone());
         Ok(resolved)
+    }
+
+    /// What words that nobody has read yet led to, where that is remembered. It is for their reader to count; and to compare
+    /// the names, for which these may be taken that none could have.
+    ///
+    /// `body` may reply, but not call the server for anything else.
+    #[inline]
+    pub fn recall<T>(&self, words: [&[u8]; 3], body: impl FnOnce(&Resolved) -> T) -> Option<T> {
+        let mut memo = self.memo.borrow_mut();
+        let memo = memo.as_mut()?;
+        let spelling = memo.spelling(words)?;
+        memo.find(spelling).map(body)
     }
 
     /// The same for arguments that are hardly met again: none of it is remembered.

@@ -127,10 +127,10 @@ fn memory_comes_back() {
         |client: &mut Client| -> i64 { client.info("memory", "used_memory").unwrap().parse().unwrap() };
     fill(&mut client, "ns", 10);
     let before = used(&mut client);
-    fill(&mut client, "ns", 50_000);
+    fill(&mut client, "ns", 25_000);
     assert!(used(&mut client) - before > 5_000_000);
     call!(client, "CACHE.INVALIDATE", "TAG", "ns", "t");
-    wait_until("the memory is free again", || used(&mut client) - before < 2_000_000);
+    wait_until("the memory is free again", || used(&mut client) - before < 1_500_000);
     wait_until("all are freed", || keys(&mut client) == 1);
 }
 

@@ -35,10 +35,8 @@ impl<T> PlanMemo<T> {
     }
 
     /// The spelling of a plan for a namespace.
-    pub fn spelling(&self, namespace: NamespaceName<'_>, text: &[u8]) -> Spelling {
-        // No name has a zero in it, so that no two pairs of words are the same bytes.
-        let head: Vec<u8> = namespace.as_str().bytes().chain([0]).collect();
-        self.speller.spelling(&head, text)
+    pub fn spelling(&mut self, namespace: NamespaceName<'_>, text: &[u8]) -> Option<Spelling> {
+        self.speller.spelling([namespace.as_str().as_bytes(), b""], text)
     }
 
     /// What a plan led to, where that is remembered.
@@ -88,7 +86,7 @@ mod tests {
 
     fn spelling(namespace: &str, text: &str) -> Spelling {
         let namespace = NamespaceName::parse(namespace.as_bytes()).expect("a namespace");
-        PlanMemo::<()>::new(SECRET).spelling(namespace, text.as_bytes())
+        PlanMemo::<()>::new(SECRET).spelling(namespace, text.as_bytes()).expect("of a name")
     }
 
     #[test]
@@ -103,8 +101,8 @@ mod tests {
         for (n, one) in all.iter().enumerate() {
             assert!(all[..n].iter().all(|other| other != one));
         }
-        let other = PlanMemo::<()>::new(Secret([1, 2, 3, 5]));
-        assert_ne!(other.spelling(NamespaceName::parse(b"a").expect("a namespace"), b"[]"), all[0]);
+        let mut other = PlanMemo::<()>::new(Secret([1, 2, 3, 5]));
+        assert_ne!(other.spelling(NamespaceName::parse(b"a").expect("a namespace"), b"[]"), Some(all[0]));
     }
 
     #[test]

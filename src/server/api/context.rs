@@ -338,15 +338,20 @@ impl<'a> Context<'a> {
         parts.iter().for_each(|part| self.reply(part));
     }
 
+    /// A bulk string.
+    #[inline]
+    pub fn reply_bytes(self, bytes: &[u8]) {
+        // SAFETY: context and buffer are alive; the server copies what it is given.
+        unsafe { api!(RedisModule_ReplyWithStringBuffer(self.as_ptr(), bytes.as_ptr().cast(), bytes.len())) };
+    }
+
     /// Answers with a reply, in the client's protocol.
     pub fn reply(self, reply: &Reply<'_>) {
         let context = self.as_ptr();
         // SAFETY: context and buffers are alive; the server copies what it is given.
         unsafe {
             match reply {
-                Reply::Bulk(bytes) => {
-                    api!(RedisModule_ReplyWithStringBuffer(context, bytes.as_ptr().cast(), bytes.len()));
-                }
+                Reply::Bulk(bytes) => self.reply_bytes(bytes),
                 Reply::Status(status) => {
                     api!(RedisModule_ReplyWithSimpleString(context, status.as_ptr()));
                 }

@@ -11,7 +11,7 @@ use crate::core::lease::table::Desk;
 use crate::core::lease::{Place, Ticket};
 use crate::core::policy::templates::Template;
 use crate::core::refusal::{Code, Refusal};
-use crate::core::state::{OpenState, Opened};
+use crate::core::state::{OpenState, Opened, Stored};
 use crate::core::stats::{Lookup, Reason, Served};
 use crate::core::token::{Kind, Token};
 use crate::protocol::entry_arguments::EntryArguments;
@@ -25,22 +25,37 @@ impl Handler for Fetch {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let Request { entry, ask, length_ms, block_ms, holder } =
-            Request::parse(call.arguments, &call.limits)?;
-        let looked = call.look_unless(&entry, |found| {
-            Fetching { call, entry, found, ask, length_ms, holder }.is_plain_hit()
-        })?;
-        let Some(found) = looked else { return Ok(()) };
-        let fetch = Fetching { call, entry, found: &found, ask, length_ms, holder };
-        if fetch.is_plain_hit() {
+        if call.is_answered_at_once(|found| serve(call, found, Ask::default())) {
             return Ok(());
         }
+        let Request { entry, ask, length_ms, block_ms, holder } =
+            Request::parse(call.arguments, &call.limits)?;
+        let Some(found) = call.look_unless(&entry, |found| serve(call, found, ask))? else { return Ok(()) };
+        if serve(call, &found, ask) {
+            return Ok(());
+        }
+        let fetch = Fetching { call, entry, found: &found, ask, length_ms, holder };
         match fetch.prepare()? {
             Prepared::Compute(tags) => fetch.compute_or_wait(tags, block_ms),
             prepared => fetch.answer(prepared),
         }
         Ok(())
     }
+}
+
+/// Answers what is asked for most often and leaves nothing to decide, where it is that.
+#[inline]
+fn serve(call: &Call<'_>, found: &Found<'_>, ask: Ask) -> bool {
+    let answer = |stored: &Stored<'_>, result: &[u8], _| {
+        found.answered(Lookup::Hit(Served::of(stored)));
+        call.context.reply_found(c"HIT", result, signed(stored.entry.version));
+    };
+    is_plain(found, ask) && found.served(false, answer).is_some()
+}
+
+/// Whether a hit is all that there is to be said of it.
+fn is_plain(found: &Found<'_>, ask: Ask) -> bool {
+    ask == Ask::default() && found.policy.refresh_percent == 0
 }
 
 /// What only a primary does.
@@ -79,24 +94,11 @@ pub enum Prepared<'f> {
 }
 
 impl<'f> Fetching<'f, '_> {
-    /// Answers what is asked for most often, where it is that.
-    #[inline]
-    fn is_plain_hit(&self) -> bool {
-        let Some(stored) = self.plain_hit() else { return false };
-        self.found.answered(Lookup::Hit(Served::of(&stored)));
-        self.call.context.reply_found(c"HIT", stored.result, signed(stored.entry.version));
-        true
-    }
-
     /// What is answered most often, and leaves nothing to decide.
     #[inline]
     pub fn plain_hit(&self) -> Option<Opened<'f>> {
         match self.found.open() {
-            OpenState::Fresh(stored)
-                if self.ask == Ask::default() && self.found.policy.refresh_percent == 0 =>
-            {
-                Some(stored)
-            }
+            OpenState::Fresh(stored) if is_plain(self.found, self.ask) => Some(stored),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use super::super::keyspace::Found;
 use super::{Call, Handler};
 use crate::core::refusal::Refusal;
-use crate::core::state::{OpenState, State};
+use crate::core::state::{State, Stored, Verdict};
 use crate::core::stats::{Lookup, Served};
 use crate::protocol::reply::Reply;
 use crate::protocol::result::get::{COMMAND, Request};
@@ -15,6 +15,9 @@ impl Handler for Get {
     const COMMAND: Command = COMMAND;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        if call.is_answered_at_once(|found| serve(call, found, false)) {
+            return Ok(());
+        }
         let request = Request::parse(call.arguments, &call.limits)?;
         let is_served = |found: &Found<'_>| serve(call, found, request.stale);
         if let Some(found) = call.look_unless(&request.entry, is_served)?
@@ -33,12 +36,10 @@ impl Handler for Get {
 /// Replies with the result, where there is one that is served.
 #[inline]
 fn serve(call: &Call<'_>, found: &Found<'_>, stale: bool) -> bool {
-    let state = found.open();
-    let Some(stored) = state.served(stale) else { return false };
-    found.answered(match state {
-        OpenState::Stale(_) => Lookup::Stale(Served::of(stored)),
-        _ => Lookup::Hit(Served::of(stored)),
-    });
-    call.reply(&Reply::bulk(stored.result));
-    true
+    let answer = |stored: &Stored<'_>, result: &[u8], verdict| {
+        let served = Served::of(stored);
+        found.answered(if verdict == Verdict::Stale { Lookup::Stale(served) } else { Lookup::Hit(served) });
+        call.context.reply_bytes(result);
+    };
+    found.served(stale, answer).is_some()
 }

@@ -147,7 +147,9 @@ impl<'a> Call<'a> {
     where
         'a: 'p,
     {
-        let near = Found::near(self.context, job.address, job.policy, self.now);
+        let names = [job.address.namespace.as_str(), job.address.operation.as_str()].map(str::as_bytes);
+        let resolved = Resolved { fingerprint: job.address.fingerprint, policy: Rc::clone(job.policy) };
+        let near = Found::near(self.context, names, &resolved, self.now);
         if let Some(found) = near.filter(|found| found.state().present().is_some()) {
             return Ok(found);
         }
@@ -167,12 +169,29 @@ impl<'a> Call<'a> {
         entry: &EntryArguments<'a>,
         answer: impl FnOnce(&Found<'a>) -> bool,
     ) -> Result<Option<Found<'a>>, Refusal> {
-        let Resolved { fingerprint, policy } = runtime::with(|runtime| runtime.resolve(entry))?;
-        let address = entry.address(fingerprint);
-        if Found::near(self.context, address, &policy, self.now).is_some_and(|found| answer(&found)) {
+        let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
+        let names = [entry.namespace.as_str(), entry.operation.as_str()].map(str::as_bytes);
+        if Found::near(self.context, names, &resolved, self.now).is_some_and(|found| answer(&found)) {
             return Ok(None);
         }
-        Found::look(self.context, self.namespace()?, (address, policy), self.now).map(Some)
+        let at = (entry.address(resolved.fingerprint), resolved.policy);
+        Found::look(self.context, self.namespace()?, at, self.now).map(Some)
+    }
+
+    /// Whether namespace, operation and params, and nothing else, were spelled so before and name what is near, and `answer`
+    /// has answered it: then nothing was to be read.
+    #[inline]
+    fn is_answered_at_once(&self, answer: impl FnOnce(&Found<'a>) -> bool) -> bool {
+        let &[namespace, operation, params] = self.arguments else { return false };
+        let is_answered = |resolved: &Resolved| {
+            let near = Found::near(self.context, [namespace, operation], resolved, self.now);
+            let is_answered = near.is_some_and(|found| answer(&found));
+            if is_answered {
+                resolved.policy.row.count(Counter::MemoHits);
+            }
+            is_answered
+        };
+        runtime::with(|runtime| runtime.recall([namespace, operation, params], is_answered)).unwrap_or(false)
     }
 }
 
@@ -229,7 +248,7 @@ pub fn handlers() -> [(Command, Callback); COMMANDS.len()] {
 }
 
 /// How many words a call may have before they are gathered on the heap.
-const FEW_WORDS: usize = 16;
+const FEW_WORDS: usize = 8;
 
 unsafe extern "C" fn on_command<H: Handler>(
     context: *mut raw::RedisModuleCtx,

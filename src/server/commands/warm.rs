@@ -11,7 +11,6 @@ use crate::core::compression::Frame;
 use crate::core::entry::{Entry, Tags};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::limits::MAX_INTEGER;
-use crate::core::memo;
 use crate::core::name::OperationName;
 use crate::core::refusal::Refusal;
 use crate::core::set::{Condition, Write, decide};
@@ -36,8 +35,7 @@ impl Handler for Warm {
             shared: call.share_namespace()?,
             since: request.since,
             next: None,
-            // More would only push each other out.
-            is_remembered: request.rows() <= memo::CAPACITY,
+            is_remembered: request.rows() <= REMEMBERED_ROWS,
             stored: HashSet::new(),
             changes: Vec::with_capacity(request.rows()),
             counts: Vec::new(),
@@ -56,6 +54,9 @@ impl Handler for Warm {
         Ok(())
     }
 }
+
+/// Of how many rows at most spellings are remembered: more would push out what others ask for.
+const REMEMBERED_ROWS: usize = 1 << 14;
 
 /// Something to be counted so many times, or a computation that took so long.
 struct Count {

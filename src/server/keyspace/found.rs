@@ -9,11 +9,11 @@ use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::compression::{self, Fresh};
 use super::super::entry_type::StoredEntry;
-use super::super::runtime::{self, Account};
+use super::super::runtime::{self, Account, Resolved};
 use super::super::{budget, counting, near};
 use super::keys::{FoundEntry, FoundNamespace, NamespaceKey};
 use crate::core::compression::Frame;
-use crate::core::entry::Entry;
+use crate::core::entry::{Entry, Mark};
 use crate::core::fence::Ground;
 use crate::core::instant::Instant;
 use crate::core::namespace::Namespace;
@@ -21,7 +21,7 @@ use crate::core::origin::{Incarnation, Origin};
 use crate::core::refusal::Refusal;
 use crate::core::set::Decision;
 use crate::core::stamp::Stamp;
-use crate::core::state::{Address, OpenState, State, Stored, Why};
+use crate::core::state::{Address, OpenState, State, Stored, Verdict, Why};
 use crate::core::stats::{Lookup, Reason, Row};
 use crate::core::token::Token;
 use crate::protocol::apply::{Cause, Effect, Placed};
@@ -69,6 +69,7 @@ impl<'a> Shared<'a> {
     }
 
     /// What it is that stands at an address.
+    #[inline]
     pub fn state<'s>(
         &'s self,
         address: &Address<'_>,
@@ -136,29 +137,25 @@ impl<'a> Found<'a> {
 
     /// The same without opening a key, where both are [near](super::super::near) and nothing is left to core. Whoever cannot
     /// use what is there looks again.
-    #[inline]
+    #[inline(always)] // To move it costs more than to make it.
     pub fn near(
         context: Context<'a>,
-        address: Address<'a>,
-        policy: &Rc<Account>,
+        [namespace, operation]: [&[u8]; 2],
+        resolved: &Resolved,
         now: Instant,
     ) -> Option<Self> {
-        let whereabouts = policy.whereabouts(context.database(), address.namespace);
-        let (namespace, entry) = near::find(whereabouts, &address, now)?;
-        let found = (Shared(namespace), entry, Rc::clone(policy));
-        Some(Found { is_near: true, ..Self::of(context, address, found, now) })
-    }
-
-    #[inline]
-    fn of(
-        context: Context<'a>,
-        address: Address<'a>,
-        (namespace, entry, policy): (Shared<'a>, FoundEntry<'a>, Rc<Account>),
-        now: Instant,
-    ) -> Self {
+        let whereabouts = resolved.policy.whereabouts(context.database(), namespace);
+        let (shared, entry) = near::find(whereabouts, Mark::from(&resolved.fingerprint), now)?;
+        let address = entry.origin()?.address(resolved.fingerprint);
+        if address.namespace.as_str().as_bytes() != namespace
+            || address.operation.as_str().as_bytes() != operation
+        {
+            return None;
+        }
+        let policy = Rc::clone(&resolved.policy);
         let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
-        let (is_near, opened) = (false, OnceCell::new());
-        Found { address, policy, bypassed, context, namespace, entry, now, is_near, opened }
+        let (namespace, opened) = (Shared(shared), OnceCell::new());
+        Some(Found { address, policy, bypassed, context, namespace, entry, now, is_near: true, opened })
     }
 
     /// The same where the namespace was looked up already, by the key of the entry.
@@ -171,10 +168,13 @@ impl<'a> Found<'a> {
         now: Instant,
     ) -> Result<Self, Refusal> {
         let entry = FoundEntry::look(context, key)?;
-        Ok(Self::of(context, address, (namespace, entry, policy), now))
+        let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
+        let (is_near, opened) = (false, OnceCell::new());
+        Ok(Found { address, policy, bypassed, context, namespace, entry, now, is_near, opened })
     }
 
     /// What is there, whatever the policy says of it: for INFO and INVALIDATE.
+    #[inline]
     pub fn state(&self) -> State<'_> {
         self.namespace.state(&self.address, self.entry.get(), self.now)
     }
@@ -186,6 +186,7 @@ impl<'a> Found<'a> {
     }
 
     /// What is there for those who look for a result: nothing where the cache is bypassed.
+    #[inline]
     pub fn visible(&self) -> State<'_> {
         if self.bypassed { State::Absent(Why::Disabled) } else { self.state() }
     }
@@ -196,9 +197,25 @@ impl<'a> Found<'a> {
         self.visible().open(|stored| self.result(stored))
     }
 
+    /// Lets `body` have what GET serves, with its result: a fresh entry, or with `stale` also one in its grace. None where there
+    /// is none.
+    ///
+    /// The entry is read where it is judged and never moved, since that would take longer than all the rest.
+    #[inline]
+    pub fn served<T>(&self, stale: bool, body: impl FnOnce(&Stored<'_>, &[u8], Verdict) -> T) -> Option<T> {
+        let stored = self.entry.get().and_then(StoredEntry::stored)?;
+        let verdict = Verdict::on(&self.address, self.namespace.get(), &stored, self.now);
+        let is_served = verdict == Verdict::Fresh || (stale && verdict == Verdict::Stale);
+        if self.bypassed || !is_served {
+            return None;
+        }
+        let result = self.result(&stored)?;
+        Some(body(&stored, result, verdict))
+    }
+
     /// What is there, whatever the policy says of it, with its result.
     #[inline]
-    fn result(&self, stored: &Stored<'a>) -> Option<&[u8]> {
+    fn result<'s>(&'s self, stored: &Stored<'s>) -> Option<&'s [u8]> {
         match stored.entry.body.as_raw() {
             Some(result) => Some(result),
             None => self.opened.get_or_init(|| self.decompress(stored)).as_deref(),
@@ -221,7 +238,9 @@ impl<'a> Found<'a> {
         if let (Lookup::Hit(_) | Lookup::Stale(_), Some(entry)) = (lookup, self.entry.get()) {
             entry.count_hit(self.now);
             if !self.is_near {
-                let whereabouts = self.policy.whereabouts(self.context.database(), self.address.namespace);
+                let whereabouts = self
+                    .policy
+                    .whereabouts(self.context.database(), self.address.namespace.as_str().as_bytes());
                 near::served(self.context, whereabouts, &self.address, &self.namespace.0, entry);
             }
         }

@@ -17,7 +17,7 @@ use crate::core::compression::dictionary::Dictionary;
 use crate::core::entry::Mark;
 use crate::core::instant::Instant;
 use crate::core::namespace::{Era, Namespace};
-use crate::core::origin::Incarnation;
+use crate::core::origin::{Incarnation, Origin};
 use crate::core::refusal::{Code, Refusal, quoted};
 use crate::protocol::apply::Placed;
 
@@ -114,6 +114,13 @@ impl<'a> FoundEntry<'a> {
     /// `value` must be of [`ENTRY_TYPE`], and stand at its key.
     pub unsafe fn near(value: NonNull<c_void>) -> Self {
         FoundEntry(Standing { value: Some(value), found: PhantomData })
+    }
+
+    /// Its origin, which stays as long as it does.
+    #[inline]
+    pub fn origin(&self) -> Option<&'a Origin> {
+        // SAFETY: a value of the entry type, alive for 'a: see `Standing`.
+        self.0.value.map(|value| unsafe { StoredEntry::origin_of(value) })
     }
 
     #[inline]
