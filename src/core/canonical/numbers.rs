@@ -209,7 +209,7 @@ fn mark_no_digits(bytes: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // What remains of digits is below 10, and reaches 0x80 for nothing below that.
-    let digits = bytes ^ ONES * u64::from(b'0');
+    let digits = bytes ^ (ONES * u64::from(b'0'));
     (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & HIGH
 }
 

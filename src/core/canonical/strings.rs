@@ -236,8 +236,8 @@ fn mark_special(bytes: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // To flip this bit moves the quote to 0x20, right behind the control characters, and what stood there out of the way.
-    let quote_or_control = (bytes ^ ONES * 0x02).wrapping_sub(ONES * 0x21);
-    let backslash = (bytes ^ ONES * u64::from(b'\\')).wrapping_sub(ONES);
+    let quote_or_control = (bytes ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (bytes ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
     // A byte that is less than what is subtracted borrows from its own high bit, unless that was set to begin with.
     (quote_or_control | backslash) & !bytes & HIGH
 }
