@@ -95,10 +95,11 @@ impl Fingerprint {
 
     /// The fingerprint as it is shown and stands in keys: lower-case hexadecimal digits.
     pub fn to_hex(&self) -> [u8; Self::HEX_BYTES] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // Digits are reckoned, not looked up, so that the compiler makes vector instructions of this.
+        let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
         let mut hex = [0; Self::HEX_BYTES];
-        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        for (pair, byte) in hex.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
         }
         hex
     }
@@ -367,6 +368,16 @@ mod tests {
             &ADD.replace('0', " "),
         ] {
             assert_eq!(Fingerprint::from_hex(no_fingerprint.as_bytes()), None, "{no_fingerprint}");
+        }
+    }
+
+    #[test]
+    fn every_byte_has_its_two_digits() {
+        for byte in 0..=u8::MAX {
+            let fingerprint = Fingerprint::from_bytes(std::array::from_fn(|place| byte ^ place as u8));
+            let digits: String = fingerprint.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(fingerprint.to_string(), digits);
+            assert_eq!(Fingerprint::from_hex(digits.as_bytes()), Some(fingerprint));
         }
     }
 
