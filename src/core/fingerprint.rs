@@ -41,7 +41,7 @@ impl HashKind {
 /// SHA-256 of a text that may be padded where it stands (FIPS 180-4, 5.1.1): so all of its blocks are hashed in one go,
 /// and none is copied.
 fn sha256(text: &mut Vec<u8>) -> [u8; 32] {
-    /// The square roots of the first eight primes (FIPS 180-4, 5.3.3).
+    /// What every hash begins with (FIPS 180-4, 5.3.3).
     const BEGINNING: [u32; 8] =
         [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
     const BLOCK: usize = 64;

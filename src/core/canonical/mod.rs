@@ -17,6 +17,10 @@
 //! spelled otherwise is spelled anew at once (`strings`, `numbers`), members out of order are sorted
 //! where their object ends (`members`), and then the tape is written out. Nothing recurses, every
 //! step is linear but for the sorting, and a warm [`Canonicalizer`] allocates nothing.
+//!
+//! What is plain goes a short way: a function `scan_plain` of strings, of names or of numbers says that something is
+//! certainly canonical as it stands, and where it ends. Where it says nothing, that may still be, and the function
+//! `scan` beside it tells; only there spellings and faults are looked at.
 
 pub(in crate::core) mod fault;
 mod members;
