@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
+use sha2::block_api::compress256;
 
 use super::canonical::{self, BadJson, Canonicalizer};
 use super::pointer::Pointer;
@@ -29,13 +29,32 @@ pub enum HashKind {
 }
 
 impl HashKind {
-    /// The hash of `bytes`.
-    fn of(self, bytes: &[u8]) -> Fingerprint {
+    /// The hash of `text`, behind which SHA-256 writes its padding.
+    fn of(self, text: &mut Vec<u8>) -> Fingerprint {
         match self {
-            HashKind::Sha256 => Fingerprint(Sha256::digest(bytes).into()),
-            HashKind::Blake3 => Fingerprint(blake3::hash(bytes).into()),
+            HashKind::Sha256 => Fingerprint(sha256(text)),
+            HashKind::Blake3 => Fingerprint(blake3::hash(text).into()),
         }
     }
+}
+
+/// SHA-256 of a text that may be padded where it stands (FIPS 180-4, 5.1.1): so all of its blocks are hashed in one go,
+/// and none is copied.
+fn sha256(text: &mut Vec<u8>) -> [u8; 32] {
+    /// What every hash begins with (FIPS 180-4, 5.3.3).
+    const BEGINNING: [u32; 8] =
+        [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
+    const BLOCK: usize = 64;
+    let bits = text.len() as u64 * 8;
+    let length = bits.to_be_bytes();
+    text.push(0x80);
+    text.resize((text.len() + length.len()).next_multiple_of(BLOCK) - length.len(), 0);
+    text.extend_from_slice(&length);
+    let mut state = BEGINNING;
+    compress256(&mut state, text.as_chunks::<BLOCK>().0);
+    let mut hash = [0; 32];
+    hash.as_chunks_mut().0.iter_mut().zip(state).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    hash
 }
 
 /// What [`VALUES`] says of anything else than a digit: no value of one, nor several together, come to that.
@@ -76,10 +95,11 @@ impl Fingerprint {
 
     /// The fingerprint as it is shown and stands in keys: lower-case hexadecimal digits.
     pub fn to_hex(&self) -> [u8; Self::HEX_BYTES] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // Digits are reckoned, not looked up, so that the compiler makes vector instructions of this.
+        let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
         let mut hex = [0; Self::HEX_BYTES];
-        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        for (pair, byte) in hex.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
         }
         hex
     }
@@ -155,7 +175,7 @@ impl Fingerprinter {
         self.text.extend_from_slice(b",\"params\":");
         let fingerprint = self.append(params, ignore).map(|()| {
             self.text.push(b'}');
-            hash.of(&self.text)
+            hash.of(&mut self.text)
         });
         canonical::give_back(&mut self.text);
         fingerprint
@@ -262,6 +282,8 @@ fn refusal(fault: BadJson) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     /// The SHA-256 of `{"operation":"add","params":{"a":1}}`, by `sha256sum`.
@@ -312,6 +334,15 @@ mod tests {
     }
 
     #[test]
+    fn texts_of_every_length_are_padded_as_sha256_prescribes() {
+        for length in 0..300 {
+            let text: Vec<u8> = (0..length).map(|place| place as u8).collect();
+            let expected: [u8; 32] = Sha256::digest(&text).into();
+            assert_eq!(sha256(&mut text.clone()), expected, "{length} bytes");
+        }
+    }
+
+    #[test]
     fn a_huge_text_leaves_no_huge_buffer() {
         let mut fingerprinter = Fingerprinter::new();
         let params = format!("\"{}\"", "a".repeat(4 * canonical::RETAINED_BYTES));
@@ -337,6 +368,16 @@ mod tests {
             &ADD.replace('0', " "),
         ] {
             assert_eq!(Fingerprint::from_hex(no_fingerprint.as_bytes()), None, "{no_fingerprint}");
+        }
+    }
+
+    #[test]
+    fn every_byte_has_its_two_digits() {
+        for byte in 0..=u8::MAX {
+            let fingerprint = Fingerprint::from_bytes(std::array::from_fn(|place| byte ^ place as u8));
+            let digits: String = fingerprint.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(fingerprint.to_string(), digits);
+            assert_eq!(Fingerprint::from_hex(digits.as_bytes()), Some(fingerprint));
         }
     }
 

@@ -17,6 +17,10 @@
 //! spelled otherwise is spelled anew at once (`strings`, `numbers`), members out of order are sorted
 //! where their object ends (`members`), and then the tape is written out. Nothing recurses, every
 //! step is linear but for the sorting, and a warm [`Canonicalizer`] allocates nothing.
+//!
+//! What is plain goes a short way: a function `scan_plain` of strings, of names or of numbers says that something is
+//! certainly canonical as it stands, and where it ends. Where it says nothing, that may still be, and the function
+//! `scan` beside it tells; only there spellings and faults are looked at.
 
 pub(in crate::core) mod fault;
 mod members;
@@ -50,7 +54,7 @@ pub struct Canonicalizer {
     tape: Tape,
     respelled: Vec<u8>,
     members: Vec<Member>,
-    open: Vec<Open>,
+    outer: Vec<Open>,
 }
 
 impl Canonicalizer {
@@ -83,11 +87,14 @@ impl Canonicalizer {
         }
         // The scanner does not look at characters: that they are UTF-8 is made sure of before. It then
         // reads up to the first that is not, for a fault before that one comes first.
-        let utf8_end = str::from_utf8(json).map_or_else(|fault| fault.valid_up_to(), str::len);
+        let utf8_end = match is_ascii(json) {
+            true => json.len(),
+            false => str::from_utf8(json).map_or_else(|fault| fault.valid_up_to(), str::len),
+        };
         self.tape.clear();
         self.respelled.clear();
         self.members.clear();
-        self.open.clear();
+        self.outer.clear();
         let mut scanner = Scanner {
             input: &json[..utf8_end],
             at: 0,
@@ -95,7 +102,8 @@ impl Canonicalizer {
             tape: &mut self.tape,
             respelled: &mut self.respelled,
             members: &mut self.members,
-            open: &mut self.open,
+            inner: Open::TEXT,
+            outer: &mut self.outer,
         };
         match scanner.scan() {
             Err(fault) if fault.offset < utf8_end => Err(fault),
@@ -109,6 +117,17 @@ impl Canonicalizer {
         self.tape.give_back();
         give_back(&mut self.respelled);
         give_back(&mut self.members);
+    }
+}
+
+/// Whether all bytes are ASCII: a few instructions for each block, where to look for UTF-8 would be many.
+fn is_ascii(text: &[u8]) -> bool {
+    const BLOCK: usize = 32;
+    let is_ascii = |block: &[u8; BLOCK]| block.iter().fold(0, |all, byte| all | byte) < 0x80;
+    match text.last_chunk() {
+        // The last block overlaps the one before it.
+        Some(last) => text.as_chunks().0.iter().all(is_ascii) && is_ascii(last),
+        None => text.is_ascii(),
     }
 }
 

@@ -8,6 +8,48 @@ use std::ops::Range;
 
 use super::fault::{BadJson, Fault, unexpected};
 
+/// Reads the number that begins at `start`, if it is certainly canonical as it stands, and returns the offset behind
+/// it. That is said of integers without a sign and of few digits, which is most numbers, and of whatever else
+/// [`scan_short`] knows.
+#[inline]
+pub(super) fn scan_plain(input: &[u8], start: usize) -> Option<usize> {
+    let Some(bytes) = input.get(start..)?.first_chunk::<8>() else { return scan_short(input, start) };
+    let length = mark_no_digits(u64::from_le_bytes(*bytes)).trailing_zeros() as usize / 8;
+    match bytes.get(length) {
+        Some(b',' | b'}' | b']') if bytes[0] != b'0' && length > 0 => Some(start + length),
+        _ => scan_short(input, start),
+    }
+}
+
+/// Reads the number that begins at `start` likewise, if it is an integer, but none that begins with a zero unless it is
+/// one, or a short decimal.
+///
+/// Decimals of up to 15 digits all become different doubles, so that no shorter one than this,
+/// which ends in no zero, can stand for the same double; and from 1e-6 up to 1e21 ECMAScript
+/// writes the shortest one without an exponent.
+fn scan_short(input: &[u8], start: usize) -> Option<usize> {
+    let is_negative = input.get(start) == Some(&b'-');
+    let integer = start + usize::from(is_negative);
+    let mut end = integer + count_digits(input, integer);
+    let is_zero = input.get(integer) == Some(&b'0');
+    if end == integer || is_zero && end > integer + 1 {
+        return None;
+    }
+    if input.get(end) == Some(&b'.') {
+        let fraction = end + 1;
+        end = fraction + count_digits(input, fraction);
+        let digits = input.get(fraction..end)?;
+        let is_tiny = is_zero && digits.starts_with(b"000000");
+        // The point was counted, too.
+        if end - integer > 15 + 1 || is_tiny || matches!(digits.last(), None | Some(b'0')) {
+            return None;
+        }
+    } else if is_zero && is_negative {
+        return None;
+    }
+    (!matches!(input.get(end), Some(b'e' | b'E'))).then_some(end)
+}
+
 /// Reads the number that begins at `start` and returns the offset behind it. If its spelling is not
 /// the canonical one, the canonical one is appended to `respelled`; else nothing is.
 ///
@@ -71,28 +113,13 @@ struct Literal<'a> {
 impl Literal<'_> {
     /// Appends the canonical spelling to `respelled`, if it differs from this one.
     fn respell(&self, respelled: &mut Vec<u8>) -> Result<(), Fault> {
-        if !self.is_short_decimal() {
-            let value = self.double(respelled)?;
-            let mut buffer = ryu_js::Buffer::new();
-            let canonical = buffer.format_finite(value).as_bytes();
-            if self.text != canonical {
-                respelled.extend_from_slice(canonical);
-            }
+        let value = self.double(respelled)?;
+        let mut buffer = ryu_js::Buffer::new();
+        let canonical = buffer.format_finite(value).as_bytes();
+        if self.text != canonical {
+            respelled.extend_from_slice(canonical);
         }
         Ok(())
-    }
-
-    /// Whether the literal is a decimal that is certainly canonical as it stands, which spares most
-    /// decimals the way through a double and back.
-    ///
-    /// Decimals of up to 15 digits all become different doubles, so that no shorter one than this,
-    /// which ends in no zero, can stand for the same double; and from 1e-6 up to 1e21 ECMAScript
-    /// writes the shortest one without an exponent.
-    fn is_short_decimal(&self) -> bool {
-        self.exponent.is_empty()
-            && self.integer.len() + self.fraction.len() <= 15
-            && !self.fraction.ends_with(b"0")
-            && !(self.integer == b"0" && self.fraction.starts_with(b"000000"))
     }
 
     /// The nearest double. `scratch` is used and left as it was.
@@ -156,6 +183,75 @@ fn parse(decimal: &[u8]) -> f64 {
 
 /// The offset behind the digits at `start`, of which there must be at least one.
 fn end_of_digits(input: &[u8], start: usize) -> Result<usize, BadJson> {
-    let count = input[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let count = count_digits(input, start);
     if count == 0 { Err(unexpected(input, start, "a digit")) } else { Ok(start + count) }
+}
+
+/// How many digits stand at `start`. Most numbers have few: this looks at eight bytes at a time.
+#[inline]
+fn count_digits(input: &[u8], start: usize) -> usize {
+    let mut rest = input.get(start..).unwrap_or_default();
+    let mut count = 0;
+    while let Some((bytes, behind)) = rest.split_first_chunk() {
+        let marks = mark_no_digits(u64::from_le_bytes(*bytes));
+        if marks != 0 {
+            return count + marks.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+        rest = behind;
+    }
+    count + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// Sets the high bit of the first (lowest) of eight bytes that is no digit, and none below that one. Higher bits may be
+/// set wrongly by a carry; zero is returned only if all are digits.
+fn mark_no_digits(bytes: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // What remains of digits is below 10, and reaches 0x80 for nothing below that.
+    let digits = bytes ^ (ONES * u64::from(b'0'));
+    (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_byte_is_a_digit_or_not_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for place in 0..20 {
+                let mut text = [b'0' + place as u8 % 10; 20];
+                text[place] = byte;
+                let expected = if byte.is_ascii_digit() { 20 } else { place };
+                assert_eq!(count_digits(&text, 0), expected, "{byte} at {place}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        /// What is plain, whether by its first bytes or on a second look, is what would have been left as it is.
+        #[test]
+        fn what_is_plain_needs_no_other_spelling(
+            number in "-?(0|[1-9][0-9]{0,17}|[0-9]{1,3})(\\.(0{0,7}[0-9]{0,3}|[0-9]{9,16}))?([eE][+-]?[0-9])?",
+            behind in "[,\\]} .e0-9a]{0,8}",
+        ) {
+            let text = number.clone() + &behind;
+            let mut respelled = Vec::new();
+            let read = scan(text.as_bytes(), 0, &mut respelled);
+            for plain in [scan_plain(text.as_bytes(), 0), scan_short(text.as_bytes(), 0)].into_iter().flatten() {
+                prop_assert_eq!(&read, &Ok(plain), "{}", text);
+                prop_assert!(respelled.is_empty(), "{} of {}", respelled.escape_ascii(), text);
+            }
+        }
+
+        #[test]
+        fn integers_are_plain(number in "0|-?[1-9][0-9]{0,17}", behind in prop::sample::select(vec!["", ",", "}", "]", " ", ",1234567"])) {
+            prop_assert_eq!(scan_plain(format!("{number}{behind}").as_bytes(), 0), Some(number.len()));
+        }
+    }
 }

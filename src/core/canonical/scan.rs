@@ -13,6 +13,8 @@ use super::tape::{Kind, Span, Tape, Texts};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     kind: Kind,
+    /// Whether all members of an object so far came in order.
+    in_order: bool,
     /// Its token.
     token: u32,
     /// The offset of its bracket.
@@ -21,13 +23,28 @@ pub(super) struct Open {
     deviations: u32,
     /// Of an object: where its members begin among all members of open objects.
     members: u32,
-    /// Of an object: whether all its members so far came in order.
-    in_order: bool,
     /// Of an object: how many deviations had been met before the member that is being read.
     member_deviations: u32,
 }
 
+impl Open {
+    /// What the outermost value is read in. Nothing closes it.
+    pub const TEXT: Open = Open {
+        kind: Kind::Text,
+        in_order: true,
+        token: 0,
+        offset: 0,
+        deviations: 0,
+        members: 0,
+        member_deviations: 0,
+    };
+}
+
 /// Reads one text.
+///
+/// Most of most texts is plain: strings without escapes, numbers in their shortest form, no white space. What is
+/// plain takes a short way through the functions here, and only what is not goes where spellings and faults are told
+/// apart.
 pub(super) struct Scanner<'a> {
     /// The text, in UTF-8.
     pub input: &'a [u8],
@@ -41,8 +58,10 @@ pub(super) struct Scanner<'a> {
     pub respelled: &'a mut Vec<u8>,
     /// The members of all open objects, the innermost object's last.
     pub members: &'a mut Vec<Member>,
-    /// The open containers, the innermost last.
-    pub open: &'a mut Vec<Open>,
+    /// The innermost open container.
+    pub inner: Open,
+    /// What is open around it, the outermost first: as many as values are open.
+    pub outer: &'a mut Vec<Open>,
 }
 
 impl Scanner<'_> {
@@ -50,104 +69,107 @@ impl Scanner<'_> {
     /// may be noticed only where their object ends.
     pub fn scan(&mut self) -> Result<(), BadJson> {
         loop {
+            if self.inner.kind == Kind::Object {
+                self.name()?;
+            }
             let mut complete = self.begin_value()?;
             while complete {
-                let Some(&open) = self.open.last() else { return self.end_of_text() };
-                complete = self.end_value(open)?;
+                if self.outer.is_empty() {
+                    return self.end_of_text();
+                }
+                complete = self.end_value()?;
             }
         }
     }
 
     /// Reads a value, if it is not a container, and says `true`: it is complete. Of a container it
-    /// reads what precedes the first value in it, and says `false`; an empty one is complete.
+    /// reads the bracket, and says `false`; an empty one is complete.
+    #[inline]
     fn begin_value(&mut self) -> Result<bool, BadJson> {
         let next = self.peek();
         let start = self.at;
-        let respelled = self.respelled.len();
-        match next {
-            Some(b'"') => self.at = self.string(start)?,
-            Some(b'-' | b'0'..=b'9') => self.at = numbers::scan(self.input, start, self.respelled)?,
-            Some(b'{') => return self.begin_object(),
-            Some(b'[') => return self.begin_array(),
-            _ => self.word()?,
-        }
-        let span = if self.respelled.len() == respelled {
-            self.verbatim(start)
-        } else {
-            self.deviations += 1;
-            self.respelled(respelled)
+        let plain = match next {
+            Some(b'"') => strings::scan_plain(self.input, start),
+            Some(b'-' | b'0'..=b'9') => numbers::scan_plain(self.input, start),
+            Some(b'{') => return self.open(Kind::Object),
+            Some(b'[') => return self.open(Kind::Array),
+            _ => self.word(),
         };
-        self.tape.push(Kind::Text, span);
+        match plain {
+            Some(end) => {
+                self.at = end;
+                self.verbatim_value(self.tape.end(), start);
+            }
+            None => self.unusual_value()?,
+        }
         Ok(true)
     }
 
-    /// Reads the string that begins at `start`; returns the offset behind it.
+    /// The offset behind `null`, `true` or `false`.
     #[inline]
-    fn string(&mut self, start: usize) -> Result<usize, BadJson> {
-        match strings::scan_plain(self.input, start) {
-            Some(end) => Ok(end),
-            None => strings::scan(self.input, start, self.respelled),
-        }
+    fn word(&self) -> Option<usize> {
+        let rest = self.input.get(self.at..)?;
+        let word = [&b"null"[..], b"true", b"false"].into_iter().find(|word| rest.starts_with(word))?;
+        Some(self.at + word.len())
     }
 
-    /// Reads `null`, `true` or `false`.
-    fn word(&mut self) -> Result<(), BadJson> {
-        let rest = &self.input[self.at..];
-        let word = [&b"null"[..], b"true", b"false"].into_iter().find(|word| rest.starts_with(word));
-        self.at += word.ok_or_else(|| unexpected(self.input, self.at, "a value"))?.len();
+    /// Reads a string or number that may have to be spelled anew.
+    fn unusual_value(&mut self) -> Result<(), BadJson> {
+        let start = self.at;
+        let respelled = self.respelled.len();
+        self.at = match self.input.get(start) {
+            Some(b'"') => strings::scan(self.input, start, self.respelled)?,
+            Some(b'-' | b'0'..=b'9') => numbers::scan(self.input, start, self.respelled)?,
+            _ => return Err(unexpected(self.input, start, "a value")),
+        };
+        if self.respelled.len() == respelled {
+            self.verbatim_value(self.tape.end(), start);
+        } else {
+            self.deviations += 1;
+            self.tape.push(Kind::Text, self.respelled(respelled));
+        }
         Ok(())
     }
 
-    fn begin_array(&mut self) -> Result<bool, BadJson> {
-        self.open(Kind::Array)?;
-        if self.peek() != Some(b']') {
-            return Ok(false);
+    /// Makes one token of the value that was read since the offset `start`, onto the tape from `token` on, and that is
+    /// canonical as it stands; and of the name before it, too, if that is.
+    #[inline]
+    fn verbatim_value(&mut self, token: u32, start: usize) {
+        if self.inner.kind == Kind::Object && self.deviations == self.inner.member_deviations {
+            self.tape.join_name(token, position(self.at));
+        } else {
+            self.tape.collapse(token, self.verbatim(start));
         }
-        self.close()?;
-        Ok(true)
     }
 
-    fn begin_object(&mut self) -> Result<bool, BadJson> {
-        self.open(Kind::Object)?;
-        if self.peek() != Some(b'}') {
-            self.name("a member name or '}'")?;
-            return Ok(false);
-        }
-        self.close()?;
-        Ok(true)
-    }
-
-    /// Steps over an opening bracket.
-    fn open(&mut self, kind: Kind) -> Result<(), BadJson> {
-        if self.open.len() == MAX_DEPTH {
+    /// Steps over an opening bracket, and over the closing one if that follows: the container is complete.
+    fn open(&mut self, kind: Kind) -> Result<bool, BadJson> {
+        if self.outer.len() == MAX_DEPTH {
             return Err(Fault::TooDeep.at(self.at));
         }
-        self.open.push(Open {
+        self.outer.push(self.inner);
+        self.inner = Open {
             kind,
+            in_order: true,
             token: self.tape.end(),
             offset: position(self.at),
             deviations: self.deviations,
             members: position(self.members.len()),
-            in_order: true,
             member_deviations: self.deviations,
-        });
+        };
         self.tape.open(kind);
         self.at += 1;
-        Ok(())
+        if self.peek() != Some(kind.brackets().1) {
+            return Ok(false);
+        }
+        self.close().map(|()| true)
     }
 
-    /// Reads what follows a value in a container: a comma and, in an object, the next name (`false`: a
-    /// value comes next); or the closing bracket (`true`: the container is complete).
-    fn end_value(&mut self, open: Open) -> Result<bool, BadJson> {
-        if open.kind == Kind::Object {
-            self.end_member(open);
-        }
-        match (self.peek(), open.kind) {
-            (Some(b','), Kind::Object) => {
-                self.at += 1;
-                self.peek();
-                self.name("a member name").map(|()| false)
-            }
+    /// Reads what follows a value in a container: a comma (`false`: more is to come), or the closing
+    /// bracket (`true`: the container is complete).
+    #[inline]
+    fn end_value(&mut self) -> Result<bool, BadJson> {
+        match (self.peek(), self.inner.kind) {
             (Some(b','), _) => {
                 self.at += 1;
                 Ok(false)
@@ -158,55 +180,54 @@ impl Scanner<'_> {
         }
     }
 
-    /// Makes one token of a member that is canonical as it stands.
-    fn end_member(&mut self, open: Open) {
-        if let Some(&member) = self.members.last()
-            && self.deviations == open.member_deviations
-        {
-            self.tape.collapse(member.token, self.verbatim(member.offset as usize));
-        }
-    }
-
     /// Steps over a closing bracket.
     fn close(&mut self) -> Result<(), BadJson> {
         self.at += 1;
-        let Some(open) = self.open.pop() else { return Ok(()) };
-        if self.deviations == open.deviations {
-            self.tape.collapse(open.token, self.verbatim(open.offset as usize));
-        } else if open.in_order {
-            self.tape.close(open.token, None);
+        let closed = std::mem::replace(&mut self.inner, self.outer.pop().unwrap_or(Open::TEXT));
+        if self.deviations == closed.deviations {
+            self.verbatim_value(closed.token, closed.offset as usize);
+        } else if closed.in_order {
+            self.tape.close(closed.token, None);
         } else {
             let texts = Texts { input: self.input, respelled: self.respelled };
-            let members = &mut self.members[open.members as usize..];
+            let members = &mut self.members[closed.members as usize..];
             members::sort(members, texts)?;
-            self.tape.close(open.token, Some(members));
+            self.tape.close(closed.token, Some(members));
         }
-        self.members.truncate(open.members as usize);
+        self.members.truncate(closed.members as usize);
         Ok(())
     }
 
     /// Reads a member's name and the colon behind it.
-    fn name(&mut self, expected: &'static str) -> Result<(), BadJson> {
-        let start = self.at;
-        if self.input.get(start) != Some(&b'"') {
-            return Err(unexpected(self.input, start, expected));
+    #[inline]
+    fn name(&mut self) -> Result<(), BadJson> {
+        if self.input.get(self.at) != Some(&b'"') && self.peek() != Some(b'"') {
+            return Err(self.no_name());
         }
+        let start = self.at;
         let deviations = self.deviations;
-        let token = self.tape.end();
-        let characters = match strings::scan_plain(self.input, start) {
-            Some(end) if self.input.get(end) == Some(&b':') => {
-                self.at = end + 1;
+        match strings::scan_plain_name(self.input, start) {
+            Some((end, beginning)) => {
+                self.at = end;
+                let token = self.tape.end();
                 self.tape.push(Kind::Name, self.verbatim(start));
-                Span { start: position(start + 1), end: position(end - 1) }
+                let characters = Span { start: position(start + 1), end: position(end - 2) };
+                self.note(Member::new(beginning, characters, token, position(start)), deviations)
             }
-            _ => self.unusual_name(start)?,
-        };
-        self.begin_member(characters, start, token, deviations)
+            None => self.unusual_name(start, deviations),
+        }
     }
 
-    /// Reads a name with escapes in it, or with white space between it and the colon. Returns where its
-    /// characters stand.
-    fn unusual_name(&mut self, start: usize) -> Result<Span, BadJson> {
+    /// The refusal of what stands in the place of a name.
+    #[cold]
+    fn no_name(&self) -> BadJson {
+        let is_first = self.members.len() == self.inner.members as usize;
+        unexpected(self.input, self.at, if is_first { "a member name or '}'" } else { "a member name" })
+    }
+
+    /// Reads a name with escapes in it, with white space between it and the colon, or that nearly ends the text.
+    #[inline(never)]
+    fn unusual_name(&mut self, start: usize, deviations: u32) -> Result<(), BadJson> {
         let respelled = self.respelled.len();
         let end = strings::scan(self.input, start, self.respelled)?;
         self.at = end;
@@ -224,29 +245,38 @@ impl Scanner<'_> {
         } else {
             self.tape.push(Kind::Name, self.verbatim(start));
         }
+        let token = self.tape.end() - 1;
         let decoded = self.respelled.len();
         strings::decode(self.input, start, end, self.respelled)?;
-        Ok(self.respelled(decoded))
+        let beginning = self.respelled[decoded..].iter().take(8).rev();
+        let beginning = beginning.fold(0, |word, &byte| word << 8 | u64::from(byte));
+        self.note(Member::new(beginning, self.respelled(decoded), token, position(start)), deviations)
     }
 
-    /// Notes a member of the innermost object, and whether it comes in order.
-    fn begin_member(&mut self, name: Span, start: usize, token: u32, deviations: u32) -> Result<(), BadJson> {
+    /// Notes a member of the innermost object, before which so many deviations had been met, and whether it comes in order.
+    #[inline]
+    fn note(&mut self, member: Member, deviations: u32) -> Result<(), BadJson> {
+        self.inner.member_deviations = deviations;
+        let is_first = self.members.len() == self.inner.members as usize;
+        // The beginnings of two names mostly say already which comes first.
+        let in_order = is_first || self.members.last().is_none_or(|last| last.is_surely_before(&member));
+        self.members.push(member);
+        if in_order || !self.inner.in_order { Ok(()) } else { self.look_at_order() }
+    }
+
+    /// Looks, at whole names, whether the last two members of the innermost object are in order.
+    #[inline(never)]
+    fn look_at_order(&mut self) -> Result<(), BadJson> {
         let texts = Texts { input: self.input, respelled: self.respelled };
-        self.members.push(Member::new(name, token, position(start), texts));
-        let Some(open) = self.open.last_mut() else { return Ok(()) };
-        open.member_deviations = deviations;
-        if open.in_order
-            && let [.., previous, member] = &self.members[open.members as usize..]
-        {
-            match previous.order(member, texts) {
-                Ordering::Less => {}
-                Ordering::Equal => return Err(member.duplicate(texts)),
-                Ordering::Greater => {
-                    // This is the object's deviation, not the member's.
-                    open.in_order = false;
-                    open.member_deviations += 1;
-                    self.deviations += 1;
-                }
+        let [.., previous, member] = &self.members[..] else { return Ok(()) };
+        match previous.order(member, texts) {
+            Ordering::Less => {}
+            Ordering::Equal => return Err(member.duplicate(texts)),
+            Ordering::Greater => {
+                // This is the object's deviation, not the member's.
+                self.inner.in_order = false;
+                self.inner.member_deviations += 1;
+                self.deviations += 1;
             }
         }
         Ok(())
@@ -261,14 +291,20 @@ impl Scanner<'_> {
     }
 
     /// Steps over white space (RFC 8259, 2) to the next byte, which is returned but not stepped over.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
         match self.input.get(self.at) {
-            Some(b' ' | b'\n' | b'\r' | b'\t') => {}
-            next => return next.copied(),
+            Some(..=b' ') => self.skip_space(),
+            next => next.copied(),
         }
-        self.deviations += 1;
+    }
+
+    #[inline(never)]
+    fn skip_space(&mut self) -> Option<u8> {
         let rest = &self.input[self.at..];
-        self.at += rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
+        let spaces = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
+        self.deviations += u32::from(spaces > 0);
+        self.at += spaces;
         self.input.get(self.at).copied()
     }
 

@@ -10,6 +10,26 @@ pub(in crate::core) fn scan_plain(input: &[u8], start: usize) -> Option<usize> {
     (input.get(at) == Some(&b'"')).then_some(at + 1)
 }
 
+/// Reads the name of a member likewise, and the colon right behind it. Returns the offset behind that, and the first
+/// eight bytes of the name as a number, the first one lowest; if it is shorter, zeros stand for what it lacks.
+///
+/// Near the end of the text no name is read.
+#[inline]
+pub(super) fn scan_plain_name(input: &[u8], start: usize) -> Option<(usize, u64)> {
+    let word = u64::from_le_bytes(*input.get(start + 1..)?.first_chunk()?);
+    let marks = mark_special(word);
+    if marks == 0 {
+        let end = scan_plain(input, start + 8)?;
+        return (input.get(end) == Some(&b':')).then_some((end + 1, word));
+    }
+    // All bits of the bytes before the first special one.
+    let before = ((marks & marks.wrapping_neg()) >> 7) - 1;
+    let length = marks.trailing_zeros() as usize / 8;
+    let end = start + 1 + length;
+    let behind = input.get(end..)?.first_chunk::<2>()?;
+    (behind == b"\":").then_some((end + 2, word & before))
+}
+
 /// Reads any string, whose opening quote is at `start`, and returns the offset behind its closing
 /// quote. If its spelling is not the canonical one, the canonical one, quotes included, is appended to
 /// `respelled`; else nothing is.
@@ -162,17 +182,51 @@ fn spell(character: char, spelling: &mut [u8; LONGEST_SPELLING]) -> &[u8] {
 /// The offset of the first byte from `at` on that cannot simply stand in a string: a quote, a
 /// backslash or a control character; the length of `input` if there is none.
 ///
-/// Most bytes of params are in strings, so that this looks at eight of them at a time.
-pub(in crate::core) fn end_of_plain_run(input: &[u8], mut at: usize) -> usize {
-    while let Some(bytes) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+/// Most bytes of params are in strings, so that this looks at eight of them at a time, and at more where a run is long.
+#[inline]
+pub(in crate::core) fn end_of_plain_run(input: &[u8], at: usize) -> usize {
+    match input.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        Some(bytes) => match mark_special(u64::from_le_bytes(*bytes)) {
+            0 => end_of_long_run(input, at + 8),
+            marks => at + marks.trailing_zeros() as usize / 8,
+        },
+        None => end_of_long_run(input, at),
+    }
+}
+
+/// The same, for runs of which eight bytes are read already, and near the end of the text.
+fn end_of_long_run(input: &[u8], mut at: usize) -> usize {
+    for word in 0.. {
+        let Some(bytes) = input.get(at..).and_then(|rest| rest.first_chunk()) else { break };
         let marks = mark_special(u64::from_le_bytes(*bytes));
         if marks != 0 {
             return at + marks.trailing_zeros() as usize / 8;
         }
-        at += 8;
+        at += bytes.len();
+        // A run that has not ended by now is likely to go on for long.
+        if word == 1 {
+            at = end_of_plain_blocks(input, at);
+        }
     }
     let rest = input.get(at..).unwrap_or_default();
     at + rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+}
+
+/// The offset behind those blocks of bytes from `at` on in which none is special.
+fn end_of_plain_blocks(input: &[u8], mut at: usize) -> usize {
+    while let Some(bytes) = input.get(at..).and_then(|rest| rest.first_chunk())
+        && is_plain(bytes)
+    {
+        at += bytes.len();
+    }
+    at
+}
+
+/// Whether none of the bytes is special. The compiler makes vector instructions of this.
+fn is_plain(bytes: &[u8; 32]) -> bool {
+    // Zero for what is special, see `mark_special`.
+    let rank = |byte: u8| (byte ^ 0x02).saturating_sub(0x20).min(byte ^ b'\\');
+    bytes.iter().fold(u8::MAX, |least, &byte| least.min(rank(byte))) > 0
 }
 
 /// Sets the high bit of the first (lowest) of eight bytes that is a quote, a backslash or below 0x20,
@@ -181,11 +235,11 @@ pub(in crate::core) fn end_of_plain_run(input: &[u8], mut at: usize) -> usize {
 fn mark_special(bytes: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // A byte below `limit` borrows from its own high bit, unless that was set to begin with.
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-    let quote = below(bytes ^ (ONES * u64::from(b'"')), 1);
-    let backslash = below(bytes ^ (ONES * u64::from(b'\\')), 1);
-    (quote | backslash | below(bytes, 0x20)) & HIGH
+    // To flip this bit moves the quote to 0x20, right behind the control characters, and what stood there out of the way.
+    let quote_or_control = (bytes ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (bytes ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    // A byte that is less than what is subtracted borrows from its own high bit, unless that was set to begin with.
+    (quote_or_control | backslash) & !bytes & HIGH
 }
 
 #[cfg(test)]
@@ -198,17 +252,41 @@ mod tests {
     fn every_byte_is_found_special_or_not_wherever_it_stands() {
         for byte in 0..=u8::MAX {
             let special = matches!(byte, b'"' | b'\\' | 0..0x20);
-            for place in 0..20 {
-                let mut text = [b'a'; 20];
+            // Read by words, by blocks, and by bytes at the end.
+            for place in 0..100 {
+                let mut text = [b'a'; 100];
                 text[place] = byte;
-                assert_eq!(end_of_plain_run(&text, 0), if special { place } else { 20 }, "{byte} at {place}");
+                assert_eq!(
+                    end_of_plain_run(&text, 0),
+                    if special { place } else { 100 },
+                    "{byte} at {place}"
+                );
             }
         }
     }
 
+    /// Mostly a plain byte.
+    fn byte() -> impl Strategy<Value = u8> {
+        prop_oneof![100 => Just(b'a'), 5 => any::<u8>(), 1 => prop::sample::select(b"\"\\:\x1f".to_vec())]
+    }
+
     proptest! {
         #[test]
-        fn a_plain_run_ends_at_the_first_special_byte(text in prop::collection::vec(any::<u8>(), 0..40), at in 0..40usize) {
+        fn a_plain_name_is_a_plain_string_and_a_colon(
+            name in prop::collection::vec(byte(), 0..20), behind in prop::collection::vec(byte(), 0..10), colon in any::<bool>(),
+        ) {
+            let text = [&b"{\""[..], &name, if colon { b"\":" } else { b"\"" }, &behind].concat();
+            let plain = scan_plain(&text, 1).filter(|&end| text.get(end) == Some(&b':'));
+            let beginning = |end: usize| {
+                text[2..end - 1].iter().take(8).rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+            };
+            let is_near_the_end = text.len() < 2 + 8;
+            let expected = plain.filter(|_| !is_near_the_end).map(|end| (end + 1, beginning(end)));
+            prop_assert_eq!(scan_plain_name(&text, 1), expected, "{}", text.escape_ascii());
+        }
+
+        #[test]
+        fn a_plain_run_ends_at_the_first_special_byte(text in prop::collection::vec(byte(), 0..200), at in 0..40usize) {
             let at = at.min(text.len());
             let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
             let expected = at + text[at..].iter().take_while(|byte| !special(byte)).count();

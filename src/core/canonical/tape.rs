@@ -29,6 +29,22 @@ impl<'a> Texts<'a> {
         &self.from(span.start)[..span.len() as usize]
     }
 
+    /// Appends the bytes of a span to `out`.
+    #[inline]
+    pub fn append(self, span: Span, out: &mut Vec<u8>) {
+        // Most are short. To copy always as many, and to take back what was too much, is less work than to copy the
+        // right number.
+        const SHORT: usize = 32;
+        match self.from(span.start).first_chunk::<SHORT>() {
+            Some(bytes) if span.len() as usize <= SHORT => {
+                let end = out.len() + span.len() as usize;
+                out.extend_from_slice(bytes);
+                out.truncate(end);
+            }
+            _ => out.extend_from_slice(self.get(span)),
+        }
+    }
+
     /// All bytes from `start` on, to the end of the input if `start` is in that.
     pub fn from(self, start: u32) -> &'a [u8] {
         let start = start as usize;
@@ -74,7 +90,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The brackets around a container.
-    fn brackets(self) -> (u8, u8) {
+    pub fn brackets(self) -> (u8, u8) {
         if self == Kind::Array { (b'[', b']') } else { (b'{', b'}') }
     }
 }
@@ -142,52 +158,54 @@ impl Tape {
         self.push(Kind::Text, span);
     }
 
+    /// Replaces all from `token` on by making the name before it the text of the whole member, up to the offset `end`.
+    #[inline]
+    pub fn join_name(&mut self, token: u32, end: u32) {
+        self.tokens.truncate(token as usize);
+        if let Some(member) = self.tokens.last_mut() {
+            member.kind = Kind::Text;
+            member.span.end = end;
+        }
+    }
+
     /// Appends the canonical form of what was read to `out`.
     pub fn emit(&mut self, texts: Texts, out: &mut Vec<u8>) {
         self.parents.clear();
         let mut at = 0;
+        // The token behind the container that is being written; behind the whole text, at first.
+        let mut end = self.end();
         loop {
             let token = self.tokens[at as usize];
-            let next = match token.kind {
-                Kind::Name => {
-                    out.extend_from_slice(texts.get(token.span));
-                    at += 1;
-                    continue;
-                }
-                Kind::Text => {
-                    out.extend_from_slice(texts.get(token.span));
-                    token.next
+            let mut next = token.next;
+            match token.kind {
+                Kind::Text | Kind::Name => {
+                    texts.append(token.span, out);
+                    if token.kind == Kind::Name {
+                        at += 1;
+                        continue;
+                    }
                 }
                 Kind::Array | Kind::Object => {
                     out.push(token.kind.brackets().0);
                     self.parents.push(at);
-                    if token.span.start < token.span.end {
+                    end = token.span.end;
+                    if token.span.start < end {
                         at = token.span.start;
                         continue;
                     }
-                    token.span.end
+                    next = end;
                 }
-            };
-            match self.close_and_separate(next, out) {
-                Some(next) => at = next,
-                None => return,
             }
-        }
-    }
-
-    /// Writes what stands between a value and the token `next` that follows it: the brackets of the
-    /// containers that end there, and a comma. `None` if the whole text ends there.
-    fn close_and_separate(&mut self, mut next: u32, out: &mut Vec<u8>) -> Option<u32> {
-        while let Some(&parent) = self.parents.last() {
-            let parent = self.tokens[parent as usize];
-            if next != parent.span.end {
-                out.push(b',');
-                return Some(next);
+            // Closes all containers that end here.
+            while next == end {
+                let Some(parent) = self.parents.pop() else { return };
+                let parent = self.tokens[parent as usize];
+                out.push(parent.kind.brackets().1);
+                next = parent.next;
+                end = self.parents.last().map_or(self.end(), |&parent| self.tokens[parent as usize].span.end);
             }
-            out.push(parent.kind.brackets().1);
-            self.parents.pop();
-            next = parent.next;
+            out.push(b',');
+            at = next;
         }
-        None
     }
 }

@@ -35,6 +35,25 @@ proptest! {
         prop_assert_eq!(same, a == b);
     }
 
+    /// Names that begin alike or not, of which one may come twice.
+    #[test]
+    fn members_are_ordered_and_the_first_repeated_one_is_told(
+        names in prop::collection::vec("(alike, alike )?[a-c\u{e000}\u{10000}]{0,3}", 0..40),
+    ) {
+        let members: Vec<_> = names.iter().map(|name| format!("\"{name}\":[]")).collect();
+        let text = format!("{{{}}}", members.join(","));
+        let offset = |index: usize| 1 + members[..index].iter().map(|member| member.len() + 1).sum::<usize>();
+        match (0..names.len()).find(|&index| names[..index].contains(&names[index])) {
+            Some(index) => prop_assert_eq!(canonical(text), Err(Fault::DuplicateName(names[index].as_bytes().into()).at(offset(index)))),
+            None => {
+                let mut sorted: Vec<_> = names.iter().zip(&members).collect();
+                sorted.sort_by_key(|(name, _)| name.encode_utf16().collect::<Vec<_>>());
+                let sorted: Vec<_> = sorted.into_iter().map(|(_, member)| &member[..]).collect();
+                prop_assert_eq!(canonical(text), Ok(format!("{{{}}}", sorted.join(","))));
+            }
+        }
+    }
+
     /// Integers of any length keep their digits, between members that come in any order.
     #[test]
     fn integers_keep_their_digits(a in "-?[1-9][0-9]{0,40}", b in "-?[1-9][0-9]{0,40}") {

@@ -157,6 +157,17 @@ fn bytes_that_are_not_utf8() {
 }
 
 #[test]
+fn bytes_that_are_not_utf8_wherever_they_stand() {
+    for length in 3..100 {
+        for place in 1..length - 1 {
+            let mut text = vec![b'a'; length];
+            (text[0], text[place], text[length - 1]) = (b'"', 0x80, b'"');
+            assert_refused(text, &format!("invalid UTF-8 at byte {place}"));
+        }
+    }
+}
+
+#[test]
 fn nesting() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert_eq!(canonical(nested(128)), Ok(nested(128)));

@@ -200,6 +200,20 @@ fn white_space_and_nesting() {
     }
 }
 
+/// Short texts are copied otherwise than long ones, and otherwise than where the input ends.
+#[test]
+fn texts_of_every_length_are_written_whole() {
+    for length in 0..100 {
+        let (value, respelled) = ("v".repeat(length), "\\u0072".repeat(length));
+        for behind in ["", ",\"c\":\"far from the end of the text, which is where this one stands\""] {
+            assert_canonical(
+                &format!("{{\"b\":\"{value}\",\"a\":\"{respelled}\"{behind}}}"),
+                &format!("{{\"a\":\"{}\",\"b\":\"{value}\"{behind}}}", "r".repeat(length)),
+            );
+        }
+    }
+}
+
 #[test]
 fn one_canonicalizer_serves_many_texts() {
     let mut canonicalizer = super::Canonicalizer::new();
