@@ -19,10 +19,11 @@ UNCOUNTED := $(TARGET)/uncounted
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help prerequisites run build build-uncounted test test-pure test-server test-recipes lint bench demo top docs clean
+.PHONY: help prerequisites run build build-uncounted test test-pure test-server test-recipes lint instructions \
+	renew-instructions bench demo top docs clean
 
 help: ## List these targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "\033[36m%-14s\033[0m %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "\033[36m%-18s\033[0m %s\n", $$1, $$2}'
 
 run: ## Build, then serve the module with the example configuration (PORT=6379; Ctrl-C stops it)
 	@scripts/check-port $(PORT)
@@ -53,7 +54,7 @@ test-server: prerequisites ## Run the tests of the server layer, most of which s
 lint: prerequisites ## Check format, warnings, documentation and the rules between the layers
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	cargo clippy --all-targets $(PURE) -- -D warnings
+	cargo clippy --all-targets $(PURE) --features instructions -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	cargo test $(PURE) --test layers
 
@@ -63,6 +64,13 @@ bench: build build-uncounted ## Measure against core's own commands and a Lua fu
 
 build-uncounted: prerequisites
 	cargo rustc --release --lib --crate-type cdylib --features uncounted --target-dir $(UNCOUNTED)
+
+instructions: ## Count by callgrind the instructions of what is called most, and compare with the stored counts
+	@scripts/install-missing gcc valgrind
+	cargo run --release $(PURE) --features instructions --bin instructions -- $(ARGS)
+
+renew-instructions: ## Store what is counted now, after a change that is meant to cost more or less
+	@$(MAKE) --no-print-directory instructions ARGS=--renew
 
 demo: build ## Encode a video with ffmpeg, fail and find it again; with four workers, one killed; within a budget
 	@scripts/install-missing ffmpeg
