@@ -4,8 +4,11 @@
 PORT ?= 6379
 # `make top HOST=cache.example` looks at another machine. (Some shells have a variable of that name: it does not count.)
 HOST = 127.0.0.1
-# More arguments for `make bench` (ARGS=--quick), `make demo` (ARGS=crew plays that act alone) and `make top`.
+# More arguments for `make bench` (ARGS=--quick), `make demo` (ARGS=crew plays that act alone), `make top` and `make fuzz`
+# (ARGS=canonical runs that target alone).
 ARGS ?=
+# How long `make fuzz` runs each target. (Bash has a variable of that name: it does not count.)
+SECONDS = 60
 
 # rustup puts cargo here, which a non-interactive shell may not have read yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -19,10 +22,11 @@ UNCOUNTED := $(TARGET)/uncounted
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help prerequisites run build build-uncounted test test-pure test-server test-recipes lint bench demo top docs clean
+.PHONY: help prerequisites run build build-uncounted test test-pure test-server test-recipes lint instructions \
+	renew-instructions fuzz bench demo top docs clean
 
 help: ## List these targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "\033[36m%-14s\033[0m %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "\033[36m%-18s\033[0m %s\n", $$1, $$2}'
 
 run: ## Build, then serve the module with the example configuration (PORT=6379; Ctrl-C stops it)
 	@scripts/check-port $(PORT)
@@ -52,8 +56,9 @@ test-server: prerequisites ## Run the tests of the server layer, most of which s
 
 lint: prerequisites ## Check format, warnings, documentation and the rules between the layers
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --all-targets -- -D warnings
-	cargo clippy --all-targets $(PURE) -- -D warnings
+	cargo clippy --all-targets $(PURE) --features instructions -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	cargo test $(PURE) --test layers
 
@@ -63,6 +68,18 @@ bench: build build-uncounted ## Measure against core's own commands and a Lua fu
 
 build-uncounted: prerequisites
 	cargo rustc --release --lib --crate-type cdylib --features uncounted --target-dir $(UNCOUNTED)
+
+instructions: ## Count by callgrind the instructions of what is called most, and compare with the stored counts
+	@scripts/install-missing gcc valgrind
+	cargo run --release $(PURE) --features instructions --bin instructions -- $(ARGS)
+
+renew-instructions: ## Store what is counted now, after a change that is meant to cost more or less
+	@$(MAKE) --no-print-directory instructions ARGS=--renew
+
+fuzz: ## Try the pure layers with inputs that a fuzzer makes; needs nightly Rust (SECONDS=60 each, ARGS=records for one)
+	@scripts/install-missing gcc g++
+	@cargo run -q $(PURE) --example seeds -- fuzz/corpus
+	@scripts/fuzz $(SECONDS) $(ARGS)
 
 demo: build ## Encode a video with ffmpeg, fail and find it again; with four workers, one killed; within a budget
 	@scripts/install-missing ffmpeg
