@@ -62,7 +62,7 @@ lint: prerequisites ## Check format, warnings, documentation and the rules betwe
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	cargo test $(PURE) --test layers
 
-bench: build build-uncounted ## Measure against core's own commands and a Lua function (ARGS=--quick for a short run)
+bench: build build-uncounted ## Measure against core's own commands, Lua and clients that hash (ARGS=--quick for a short run)
 	RESULT_CACHE_MODULE=$(MODULE) RESULT_CACHE_UNCOUNTED=$(UNCOUNTED)/release/$(notdir $(MODULE)) \
 		cargo bench $(PURE) --bench compare -- $(ARGS)
 

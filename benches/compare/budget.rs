@@ -6,6 +6,7 @@ use std::error::Error;
 use crate::client::{Batch, Client};
 use crate::contest::{self, Contender, Cost};
 use crate::jobs::{Job, OPERATION};
+use crate::report::Report;
 use crate::workloads::{NAMESPACE, OK, STAY_S};
 
 /// How many entries are stored in a turn, and as many are there before.
@@ -20,7 +21,7 @@ const PIPELINE: usize = 16;
 const MOST: f64 = 1.15;
 
 /// Measures, and prints what came of it.
-pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
+pub fn run(client: &mut Client, rounds: usize, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let jobs: Vec<Job> = (0..2 * ENTRIES).map(|number| Job::new(number, PARAMS_BYTES)).collect();
     let (old, new) = jobs.split_at(ENTRIES);
     let full = ENTRIES.to_string();
@@ -42,10 +43,15 @@ pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
     println!(
         "\nbudgets: {ENTRIES} SET, pipeline {PIPELINE}, into a namespace of {ENTRIES} entries; {rounds} rounds"
     );
-    contest::print(&outcomes);
-    outcomes[1].print_bar(Cost::cpu_ms, "CPU, new entries", MOST, &outcomes[0]);
-    outcomes[6].print_bar(Cost::cpu_ms, "CPU, entries that are there", MOST, &outcomes[5]);
-    outcomes[2].print_bar(Cost::cpu_ms, "CPU, where each pushes out another", MOST, &outcomes[0]);
+    contest::report("budget", &outcomes, report);
+    for (at, beside, what) in [
+        (1, 0, "SET of a new entry under a budget"),
+        (6, 5, "SET of what is there under a budget"),
+        (2, 0, "SET that pushes out another"),
+    ] {
+        let names = [what, "one without, by CPU"];
+        report.bar(outcomes[at].at_most(Cost::cpu_ms, names, MOST, &outcomes[beside]));
+    }
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use crate::client::{Batch, Client};
-use crate::measure::Spread;
-use crate::table;
+use crate::report::{Bar, Report, Table};
+use crate::spread::{self, Spread};
 
 /// One way of doing it.
 pub struct Contender {
@@ -51,21 +51,19 @@ pub fn run(
 }
 
 /// One line for each way; the ratios are to the first.
-pub fn print(outcomes: &[Outcome]) {
-    println!(
-        "  {:<44} {:<26} {:<26} {:<22} {:<22}",
-        "", "wall, ms", "server CPU, ms", "wall, of the first", "CPU, of the first"
-    );
+pub fn report(name: &'static str, outcomes: &[Outcome], report: &mut Report) {
+    let head = ["", "server CPU, ms", "wall, ms", "of the first, by CPU", "by wall"];
+    let mut table = Table::new(name, &head);
     for outcome in outcomes {
-        println!(
-            "  {:<44} {:<26} {:<26} {:<22} {:<22}",
-            outcome.name,
-            table::figure(outcome.spread(Cost::wall_ms)),
-            table::figure(outcome.spread(Cost::cpu_ms)),
-            table::ratio(outcome.of(&outcomes[0], Cost::wall_ms)),
-            table::ratio(outcome.of(&outcomes[0], Cost::cpu_ms)),
-        );
+        table.row(vec![
+            outcome.name.to_owned(),
+            spread::figure(outcome.spread(Cost::cpu_ms)),
+            spread::figure(outcome.spread(Cost::wall_ms)),
+            spread::ratio(outcome.of(&outcomes[0], Cost::cpu_ms)),
+            spread::ratio(outcome.of(&outcomes[0], Cost::wall_ms)),
+        ]);
     }
+    report.table(&table);
 }
 
 impl Contender {
@@ -91,11 +89,16 @@ impl Outcome {
         )
     }
 
-    /// Says whether a figure is at most so many times that of another way.
-    pub fn print_bar(&self, figure: fn(&Cost) -> f64, what: &str, most: f64, other: &Outcome) {
+    /// Whether a figure is at most so many times that of another way. Both are named as they are known outside of their table.
+    pub fn at_most(
+        &self,
+        figure: fn(&Cost) -> f64,
+        [what, of]: [&str; 2],
+        most: f64,
+        other: &Outcome,
+    ) -> Bar {
         let ratio = self.of(other, figure);
-        let verdict = table::verdict(table::ratio(ratio), ratio.median <= most);
-        println!("  bar: {}, {what} at most {most:.2} of {}: {verdict}", self.name, other.name);
+        Bar::new(what, format!("at most {most:.2} of {of}")).found(spread::ratio(ratio), ratio.median <= most)
     }
 }
 

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use crate::client::Client;
 use crate::jobs::Job;
-use crate::measure::{self, Effort, Sample, Spread};
+use crate::measure::{self, Effort, Sample};
 use crate::placement::Placement;
+use crate::report::{Bar, Report, Table};
 use crate::server::Server;
-use crate::table;
+use crate::spread::{self, Spread};
 use crate::workloads::{self, Setting, Way, Workload};
 
 /// How much counting may add to the server's CPU for a GET that hits, in percent.
@@ -50,13 +51,13 @@ impl Side {
     }
 
     fn sample(&mut self, way: Way, pipeline: usize, effort: Effort) -> Result<Sample, Box<dyn Error>> {
-        let mut workload = Workload::new(way, &self.jobs, pipeline);
+        let mut workload = Workload::new(way, &self.jobs, pipeline)?;
         measure::sample(&mut self.client, &mut self.setting, &mut workload, effort.sample)
     }
 }
 
 /// Measures, and prints what came of it.
-pub fn run(effort: Effort, placement: Placement) -> Result<(), Box<dyn Error>> {
+pub fn run(effort: Effort, placement: Placement, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let Some(uncounted) = env::var_os("RESULT_CACHE_UNCOUNTED").map(PathBuf::from) else {
         println!(
             "\ncounting: left out, since RESULT_CACHE_UNCOUNTED names no module (`make bench` builds it)"
@@ -69,10 +70,9 @@ pub fn run(effort: Effort, placement: Placement) -> Result<(), Box<dyn Error>> {
         "\ncounting: the module as built against one that counts nothing, params of {PARAMS_BYTES} bytes; {} rounds",
         effort.rounds
     );
-    println!(
-        "  {:<36} {:<26} {:<26} {:<24} {:<24}",
-        "", "server CPU, us, counted", "uncounted", "counting adds, % by CPU", "by ops"
-    );
+    let head = ["", "counted, µs", "uncounted, µs", "counting adds, % by CPU", "by ops"];
+    let mut table = Table::new("counting", &head);
+    let mut bars = Vec::new();
     for (way, pipeline) in WAYS {
         let mut samples: [Vec<Sample>; 2] = [const { Vec::new() }; 2];
         for round in 0..=effort.rounds {
@@ -85,12 +85,15 @@ pub fn run(effort: Effort, placement: Placement) -> Result<(), Box<dyn Error>> {
                 }
             }
         }
-        print(way, pipeline, &samples);
+        bars.extend(row(way, pipeline, &samples, &mut table));
     }
+    report.table(&table);
+    bars.into_iter().for_each(|bar| report.bar(bar));
     Ok(())
 }
 
-fn print(way: Way, pipeline: usize, [counted, uncounted]: &[Vec<Sample>; 2]) {
+/// Adds a row; for what has a bar, that as well.
+fn row(way: Way, pipeline: usize, [counted, uncounted]: &[Vec<Sample>; 2], table: &mut Table) -> Option<Bar> {
     let us =
         |samples: &[Sample]| Spread::of(samples.iter().map(|sample| 1e6 / sample.rate_by_cpu()).collect());
     // What an operation takes longer where it is counted, in percent.
@@ -99,16 +102,16 @@ fn print(way: Way, pipeline: usize, [counted, uncounted]: &[Vec<Sample>; 2]) {
         Spread::of(rounds.map(|(counted, other)| (rate(other) / rate(counted) - 1.0) * 100.0).collect())
     };
     let by_cpu = adds(Sample::rate_by_cpu);
-    println!(
-        "  {:<36} {:<26} {:<26} {:<24} {:<24}",
+    table.row(vec![
         format!("{}, pipeline {pipeline}", way.name()),
-        table::figure(us(counted)),
-        table::figure(us(uncounted)),
-        table::figure(by_cpu),
-        table::figure(adds(Sample::rate)),
-    );
-    if way == Way::CACHE_GET && pipeline > 1 {
-        let word = if by_cpu.median <= MOST_PERCENT { "reached" } else { "NOT reached" };
-        println!("    at most {MOST_PERCENT} % of a GET that hits: {:.1} %, {word}", by_cpu.median);
-    }
+        spread::figure(us(counted)),
+        spread::figure(us(uncounted)),
+        spread::figure(by_cpu),
+        spread::figure(adds(Sample::rate)),
+    ]);
+    let asked = format!("at most {MOST_PERCENT} % by CPU");
+    (way == Way::CACHE_GET && pipeline > 1).then(|| {
+        Bar::new("what counting adds to a hit", asked)
+            .found(format!("{} %", spread::figure(by_cpu)), by_cpu.median <= MOST_PERCENT)
+    })
 }

@@ -9,6 +9,7 @@ pub const OPERATION: &str = "generateVideo";
 pub const RESULT_BYTES: usize = 300;
 
 /// One job and its result.
+#[derive(Clone)]
 pub struct Job {
     /// JSON of exactly the asked length, its members in no order.
     pub params: String,
@@ -26,6 +27,18 @@ impl Job {
         let hash: String = Sha256::digest(&params).iter().map(|byte| format!("{byte:02x}")).collect();
         Job { params, result: result(number), plain_key: format!("result:{OPERATION}:{hash}"), version: 0 }
     }
+
+    /// The same params in their canonical form, members sorted.
+    pub fn sorted(&self) -> serde_json::Result<String> {
+        serde_json_canonicalizer::pipe(&self.params)
+    }
+}
+
+/// The same jobs in an order that has nothing to do with the one before; always the same one.
+pub fn shuffled(mut jobs: Vec<Job>) -> Vec<Job> {
+    // Sorted by what looks random: the hash of their params.
+    jobs.sort_unstable_by(|one, other| one.plain_key.cmp(&other.plain_key));
+    jobs
 }
 
 /// Params: a handful of settings, then as many scenes as fit, then a label that fills up the rest.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Batch, Client};
 use crate::jobs::{Job, OPERATION};
-use crate::measure::Spread;
-use crate::table;
+use crate::report::{Report, Table};
+use crate::spread::{self, Spread};
 use crate::workloads::NAMESPACE;
 
 /// Many, and few, to see whether the many cost more each.
@@ -38,20 +38,22 @@ struct Opened {
 struct Jobs(Vec<String>);
 
 /// Measures, and prints what came of it.
-pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
+pub fn run(client: &mut Client, rounds: usize, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let jobs = Jobs((0..MANY).map(|number| Job::new(number, PARAMS_BYTES).params).collect());
     jobs.warm_up(client)?;
     println!("\nleases, of jobs with params of {PARAMS_BYTES} bytes");
-    jobs.print_memory(client)?;
+    report.table(&jobs.memory(client)?);
 
-    println!("  us of the server's processor for each, medians of all rounds (min..max):");
-    println!("  {:<34} {:>6}   {:<22} {:<22}", "", "rounds", "to open", "to lapse");
+    println!("\nus of the server's processor for each, medians of all rounds (min..max):");
+    let mut table = Table::new("leases", &["", "rounds", "to open, µs", "to lapse, µs"]);
     forget_all(client)?;
-    jobs.print_lapses(client, FEW, FEW_MS, rounds, "no others are open")?;
+    table.row(jobs.lapses(client, FEW, FEW_MS, rounds, "no others are open")?);
     jobs.open(client, FEW..MANY, FOREVER_MS)?;
-    jobs.print_lapses(client, FEW, FEW_MS, rounds, "among 100000 open")?;
+    table.row(jobs.lapses(client, FEW, FEW_MS, rounds, "others are open, 100000 in all")?);
     forget_all(client)?;
-    jobs.print_lapses(client, MANY, MANY_MS, rounds.div_ceil(4), "all that are open")
+    table.row(jobs.lapses(client, MANY, MANY_MS, rounds.div_ceil(4), "all that are open")?);
+    report.table(&table);
+    Ok(())
 }
 
 /// Drops all leases, and waits until the server has also freed what they took, which it does bit by bit.
@@ -93,10 +95,12 @@ impl Jobs {
     }
 
     /// What memory few of them take, and what many; and how long the slowest of so many takes, opened one by one.
-    fn print_memory(&self, client: &mut Client) -> Result<(), Box<dyn Error>> {
+    fn memory(&self, client: &mut Client) -> Result<Table, Box<dyn Error>> {
         forget_all(client)?;
         let before = client.info("memory")?.figure("used_memory")?;
         let mut slowest = Duration::ZERO;
+        let head = ["open at once", "memory of each, bytes", "the slowest one to open, ms"];
+        let mut table = Table::new("leases-memory", &head);
         for (range, count) in [(0..FEW, FEW), (FEW..MANY, MANY)] {
             for number in range {
                 let started = Instant::now();
@@ -104,38 +108,36 @@ impl Jobs {
                 slowest = slowest.max(started.elapsed());
             }
             let bytes = client.info("memory")?.figure("used_memory")? - before;
-            println!(
-                "  {count} open: {:.0} bytes of memory each; the slowest took {:.2} ms to open",
-                bytes / count as f64,
-                slowest.as_secs_f64() * 1e3
-            );
+            table.row(vec![
+                count.to_string(),
+                format!("{:.0}", bytes / count as f64),
+                format!("{:.2}", slowest.as_secs_f64() * 1e3),
+            ]);
         }
-        Ok(())
+        Ok(table)
     }
 
     /// One line: what it takes to open some leases and to have them lapse.
-    fn print_lapses(
+    fn lapses(
         &self,
         client: &mut Client,
         count: usize,
         lease_ms: u64,
         rounds: usize,
         what: &str,
-    ) -> Result<(), Box<dyn Error>> {
+    ) -> Result<Vec<String>, Box<dyn Error>> {
         let rounds: Vec<Opened> =
             (0..rounds).map(|_| self.open_and_lapse(client, count, lease_ms)).collect::<Result<_, _>>()?;
         let each = |us: fn(&Opened) -> f64| {
             let each = rounds.iter().map(|round| us(round) / count as f64);
-            table::figure(Spread::of(each.collect()))
+            spread::figure(Spread::of(each.collect()))
         };
-        println!(
-            "  {:<34} {:>6}   {:<22} {:<22}",
-            format!("{count}, {what}"),
-            rounds.len(),
+        Ok(vec![
+            format!("{count} lapse, {what}"),
+            rounds.len().to_string(),
             each(|round| round.open_us),
-            each(|round| round.lapse_us)
-        );
-        Ok(())
+            each(|round| round.lapse_us),
+        ])
     }
 
     /// Opens leases and lets them lapse. What the server uses anyway in such a time is not counted.

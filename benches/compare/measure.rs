@@ -5,6 +5,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::spread::Spread;
 use crate::workloads::{Setting, Way, Workload};
 
 /// What one workload did in one round.
@@ -21,14 +22,6 @@ pub struct Sample {
 pub struct Series {
     pub way: Way,
     samples: Vec<Sample>,
-}
-
-/// A figure over all rounds.
-#[derive(Clone, Copy)]
-pub struct Spread {
-    pub median: f64,
-    pub min: f64,
-    pub max: f64,
 }
 
 /// How long to measure.
@@ -63,17 +56,6 @@ impl Series {
     }
 }
 
-impl Spread {
-    /// The spread of some values, at least one.
-    pub fn of(mut values: Vec<f64>) -> Spread {
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        let median =
-            if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
-        Spread { median, min: values[0], max: values[values.len() - 1] }
-    }
-}
-
 /// Measures the workloads against each other: one round unseen to warm up, then the rounds that count. The order
 /// shifts by one each round, so that none always follows the same other.
 pub fn run(
@@ -98,8 +80,11 @@ pub fn run(
     Ok(series)
 }
 
-/// Runs one workload for the given time, with the module set for it. All is asked for once before the clock starts, so
-/// that every workload finds the module and the processor as warm as its own requests make them.
+/// At most so many requests are sent before the clock starts: more than there are spellings in the memo.
+const WARM_UP: u64 = 20_000;
+
+/// Runs one workload for the given time, with the module set for it. All is asked for once before the clock starts, or
+/// much of it, so that every workload finds the module and the processor as warm as its own requests make them.
 pub fn sample(
     client: &mut Client,
     setting: &mut Setting,
@@ -111,7 +96,12 @@ pub fn sample(
         setting.change(wanted, client)?;
         *setting = wanted;
     }
-    workload.batches().iter().try_for_each(|batch| client.exchange(batch))?;
+    let mut warmed = 0;
+    while warmed < workload.operations().min(WARM_UP) {
+        let batch = workload.next_batch();
+        client.exchange(batch)?;
+        warmed += batch.operations;
+    }
     let cpu_before = client.server_cpu()?;
     let started = Instant::now();
     let mut operations = 0;

@@ -34,6 +34,11 @@ impl Placement {
     }
 }
 
+/// Pins this process, where there is no server.
+pub fn pin_alone() -> Result<(), Box<dyn Error>> {
+    pin(process::id(), &allowed_processors()?.1)
+}
+
 /// The first and the last processor that this process may run on.
 fn allowed_processors() -> Result<(String, String), Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;

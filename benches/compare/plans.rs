@@ -6,6 +6,7 @@ use crate::client::{Batch, Client, bulk};
 use crate::contest::{self, Contender, Cost};
 use crate::jobs::{Job, OPERATION, RESULT_BYTES};
 use crate::reply::Reply;
+use crate::report::Report;
 use crate::warm;
 use crate::workloads::{self, NAMESPACE};
 
@@ -20,7 +21,7 @@ const MOST_OF_MGET: f64 = 1.5;
 const MOST_OF_UNLINK: f64 = 1.0;
 
 /// Measures, and prints what came of it.
-pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
+pub fn run(client: &mut Client, rounds: usize, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let mut jobs: Vec<Job> = (0..JOBS).map(|number| Job::new(number, PARAMS_BYTES)).collect();
     client.exchange(&warm::entries(&jobs))?;
     client.exchange(&plain(&jobs))?;
@@ -49,9 +50,10 @@ pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
         },
     ];
     let lookups = contest::run(client, &lookups, rounds)?;
-    contest::print(&lookups);
-    for lookup in &lookups[1..] {
-        lookup.print_bar(Cost::cpu_ms, "CPU", MOST_OF_MGET, &lookups[0]);
+    contest::report("plan-lookups", &lookups, report);
+    let names = ["a plan of 10,000 hits", "of 10,000, the plan not known", "of 10,000, params not known"];
+    for (lookup, name) in lookups[1..].iter().zip(names) {
+        report.bar(lookup.at_most(Cost::cpu_ms, [name, "MGET, by CPU"], MOST_OF_MGET, &lookups[0]));
     }
 
     let entries = entry_keys(client, &jobs)?;
@@ -65,7 +67,7 @@ pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
             work: vec![invalidate(&jobs, "")],
         },
         Contender {
-            name: "the same plan for the first time",
+            name: "the same, the plan for the first time",
             before: vec![forget(), warm::entries(&jobs)],
             work: vec![invalidate(&jobs, " ")],
         },
@@ -76,9 +78,10 @@ pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
         },
     ];
     let removals = contest::run(client, &removals, rounds)?;
-    contest::print(&removals);
-    for removal in &removals[1..3] {
-        removal.print_bar(Cost::cpu_ms, "CPU", MOST_OF_UNLINK, &removals[0]);
+    contest::report("plan-removals", &removals, report);
+    let names = ["a plan of 10,000, invalidated", "of 10,000, invalidated, not known"];
+    for (removal, name) in removals[1..].iter().zip(names) {
+        report.bar(removal.at_most(Cost::cpu_ms, [name, "UNLINK, by CPU"], MOST_OF_UNLINK, &removals[0]));
     }
     Ok(())
 }

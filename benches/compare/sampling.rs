@@ -13,7 +13,7 @@ use redis_result_cache::core::instant::Instant;
 use redis_result_cache::core::name::{NamespaceName, OperationName};
 use redis_result_cache::core::origin::{Incarnation, Origin};
 
-use crate::table;
+use crate::report::{Bar, Report, Table};
 
 /// How many keys there are, and for how many of them there is room.
 const KEYS: usize = 100_000;
@@ -38,27 +38,29 @@ trait Cache {
 }
 
 /// Measures, and prints what came of it.
-pub fn run(requests: usize) -> Result<(), Box<dyn Error>> {
+pub fn run(requests: usize, report: &mut Report) -> Result<(), Box<dyn Error>> {
     println!(
         "\nsampling: {KEYS} keys, room for {ROOM}; hits in percent of {requests} requests, and of exact LRU"
     );
-    let head = DRAWN.map(|drawn| format!("{drawn} drawn")).map(|head| format!(" {head:<14}")).concat();
-    println!("  {:<8} {:<10}{head}", "Zipf, s", "exact LRU");
+    let drawn = DRAWN.map(|drawn| format!("{drawn} drawn"));
+    let head: Vec<&str> = ["s", "exact LRU"].into_iter().chain(drawn.iter().map(String::as_str)).collect();
+    let mut table = Table::new("sampling", &head);
     let mut least = f64::INFINITY;
     for skew in SKEWS {
         let trace = trace(skew, requests);
         let exact = hits(&mut Exact::default(), &trace);
-        let mut line = format!("  {skew:<8} {:<10.2}", exact * 100.0);
+        let mut row = vec![format!("{skew:.1}"), format!("{:.2}", exact * 100.0)];
         for drawn in DRAWN {
             let sampled = hits(&mut Sampled::new(drawn)?, &trace);
-            line += &format!(" {:<14}", format!("{:.2}, {:.3}", sampled * 100.0, sampled / exact));
+            row.push(format!("{:.2}, {:.3}", sampled * 100.0, sampled / exact));
             least = if drawn == CANDIDATES { least.min(sampled / exact) } else { least };
         }
-        println!("{line}");
+        table.row(row);
     }
-    println!(
-        "  bar: with {CANDIDATES}, as the module has it, at least {LEAST} of exact LRU: {}",
-        table::verdict(format!("{least:.3}"), least >= LEAST)
+    report.table(&table);
+    report.bar(
+        Bar::new(format!("hits, {CANDIDATES} drawn to evict one"), format!("at least {LEAST} of exact LRU"))
+            .found(format!("{least:.3}"), least >= LEAST),
     );
     Ok(())
 }

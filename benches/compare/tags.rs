@@ -6,11 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::measure::Spread;
 use crate::pings::{Ping, Pings};
 use crate::processes::now_ns;
 use crate::reply::Reply;
-use crate::table;
+use crate::report::{Bar, Report, Table};
+use crate::spread::{self, Spread};
 use crate::warm;
 use crate::workloads::{NAMESPACE, STAY_S};
 
@@ -73,28 +73,22 @@ struct Stored {
 }
 
 /// Measures, and prints what came of it.
-pub fn run(port: u16, client: &mut Client, effort: Effort) -> Result<(), Box<dyn Error>> {
+pub fn run(
+    port: u16,
+    client: &mut Client,
+    effort: Effort,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
     warm_up(client)?;
     let few = (0..effort.rounds * ROUNDS_OF_FEW).map(|_| invalidate(port, client, FEW));
     let few = few.collect::<Result<Vec<_>, _>>()?;
     let many = (0..effort.rounds).map(|_| invalidate(port, client, effort.entries));
     let many = many.collect::<Result<Vec<_>, _>>()?;
     println!("\nINVALIDATE TAG: all entries bear the tag; medians of all rounds (min..max)");
-    println!(
-        "  {:<9} {:>6} {:>7}   {:<22} {:<22} {:<22}",
-        "entries", "rounds", "MB", "in the server, us", "keys gone after, s", "memory back after, s"
-    );
-    for (entries, seen) in [(FEW, &few), (effort.entries, &many)] {
-        print_times(entries, seen);
-    }
-    println!(
-        "  {:<9} {:<22} {:<22} {:<26} {:<22}",
-        "", "slowest PING, ms", "on an idle server", "one in 1000 at least, ms", "on an idle server"
-    );
-    for (entries, seen) in [(FEW, &few), (effort.entries, &many)] {
-        print_waits(entries, seen);
-    }
-    print_bars(&many);
+    let both = [(FEW, &few), (effort.entries, &many)];
+    report.table(&times(&both));
+    report.table(&waits(&both));
+    report_bars(&many, report);
     Ok(())
 }
 
@@ -103,38 +97,50 @@ fn spread(seen: &[Seen], figure: fn(&Seen) -> f64) -> Spread {
     Spread::of(seen.iter().map(figure).collect())
 }
 
-/// One line: how long it took until all was as before.
-fn print_times(entries: usize, seen: &[Seen]) {
-    println!(
-        "  {entries:<9} {:>6} {:>7.1}   {:<22} {:<22} {:<22}",
-        seen.len(),
-        spread(seen, |seen| seen.freed_bytes).median / 1e6,
-        table::figure(spread(seen, |seen| seen.command_us)),
-        table::figure(spread(seen, |seen| seen.gone_s)),
-        table::figure(spread(seen, |seen| seen.back_s))
-    );
+/// How long it took until all was as before.
+fn times(seen: &[(usize, &Vec<Seen>)]) -> Table {
+    let head = ["entries", "rounds", "MB", "in the server, µs", "keys gone after, s", "memory back after, s"];
+    let mut table = Table::new("tags", &head);
+    for (entries, seen) in seen {
+        table.row(vec![
+            entries.to_string(),
+            seen.len().to_string(),
+            format!("{:.1}", spread(seen, |seen| seen.freed_bytes).median / 1e6),
+            spread::figure(spread(seen, |seen| seen.command_us)),
+            spread::figure(spread(seen, |seen| seen.gone_s)),
+            spread::figure(spread(seen, |seen| seen.back_s)),
+        ]);
+    }
+    table
 }
 
-/// One line: what another client noticed.
-fn print_waits(entries: usize, seen: &[Seen]) {
-    println!(
-        "  {entries:<9} {:<22} {:<22} {:<26} {:<22}",
-        table::figure(spread(seen, |seen| seen.sweeping.slowest)),
-        table::figure(spread(seen, |seen| seen.idle.slowest)),
-        table::figure(spread(seen, |seen| seen.sweeping.thousandth)),
-        table::figure(spread(seen, |seen| seen.idle.thousandth))
-    );
+/// What another client noticed.
+fn waits(seen: &[(usize, &Vec<Seen>)]) -> Table {
+    let idle = "on the idle server";
+    let head = ["entries", "slowest PING, ms", idle, "one in 1000 takes at least, ms", idle];
+    let mut table = Table::new("tags-pings", &head);
+    for (entries, seen) in seen {
+        table.row(vec![
+            entries.to_string(),
+            spread::figure(spread(seen, |seen| seen.sweeping.slowest)),
+            spread::figure(spread(seen, |seen| seen.idle.slowest)),
+            spread::figure(spread(seen, |seen| seen.sweeping.thousandth)),
+            spread::figure(spread(seen, |seen| seen.idle.thousandth)),
+        ]);
+    }
+    table
 }
 
 /// What is asked of the many.
-fn print_bars(seen: &[Seen]) {
-    let bar = |what: &str, most: f64, figure: fn(&Seen) -> f64| {
+fn report_bars(seen: &[Seen], report: &mut Report) {
+    let mut bar = |what: &str, asked: &str, most: f64, figure: fn(&Seen) -> f64| {
         let spread = spread(seen, figure);
-        println!("  bar: {what}: {}", table::verdict(table::figure(spread), spread.median <= most));
+        report.bar(Bar::new(what, asked).found(spread::figure(spread), spread.median <= most));
     };
-    bar("at most 50 us in the server", MOST_US, |seen| seen.command_us);
-    bar("all memory back within 60 s", MOST_BACK_S, |seen| seen.back_s);
-    bar("no PING takes over 2 ms more than on an idle server", MOST_NOTICED_MS, |seen| {
+    bar("INVALIDATE TAG, in the server", "at most 50 µs", MOST_US, |seen| seen.command_us);
+    bar("all memory back after it", "within 60 s", MOST_BACK_S, |seen| seen.back_s);
+    let noticed = "at most 2 ms more than on an idle server";
+    bar("the slowest PING during its sweep", noticed, MOST_NOTICED_MS, |seen| {
         seen.sweeping.slowest - seen.idle.slowest
     });
 }

@@ -5,6 +5,7 @@ use std::error::Error;
 use crate::client::{Batch, Client};
 use crate::contest::{self, Contender, Cost};
 use crate::jobs::{Job, OPERATION, RESULT_BYTES};
+use crate::report::Report;
 use crate::workloads::{NAMESPACE, OK, STAY_S, Way, Workload};
 
 /// The most rows that one `CACHE.WARM` takes.
@@ -21,23 +22,23 @@ const MOST_WALL: f64 = 0.5;
 const MOST_CPU: f64 = 0.8;
 
 /// Measures, and prints what came of it.
-pub fn run(client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
+pub fn run(client: &mut Client, rounds: usize, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let jobs: Vec<Job> = (0..ROWS).map(|number| Job::new(number, PARAMS_BYTES)).collect();
     let contenders = [
-        ("SETEX, pipeline 1000", Workload::new(Way::PlainSet, &jobs, PIPELINE).into_batches()),
+        ("SETEX, pipeline 1000", Workload::new(Way::PlainSet, &jobs, PIPELINE)?.into_batches()),
         ("CACHE.WARM ENTRIES", vec![entries(&jobs)]),
         ("CACHE.WARM JSON", vec![json(&jobs)]),
-        ("CACHE.RESULT SET, pipeline 1000", Workload::new(Way::CacheSet, &jobs, PIPELINE).into_batches()),
+        ("CACHE.RESULT SET, pipeline 1000", Workload::new(Way::CacheSet, &jobs, PIPELINE)?.into_batches()),
     ]
     .map(|(name, work)| Contender { name, before: vec![flush()], work });
     let outcomes = contest::run(client, &contenders, rounds)?;
     println!(
         "\nwarming with {ROWS} entries, params of {PARAMS_BYTES} bytes, results of {RESULT_BYTES}; {rounds} rounds"
     );
-    contest::print(&outcomes);
-    for warm in &outcomes[1..3] {
-        warm.print_bar(Cost::wall_ms, "wall", MOST_WALL, &outcomes[0]);
-        warm.print_bar(Cost::cpu_ms, "CPU", MOST_CPU, &outcomes[0]);
+    contest::report("warm", &outcomes, report);
+    for (warm, name) in outcomes[1..].iter().zip(["100,000 by WARM ENTRIES", "100,000 by WARM JSON"]) {
+        report.bar(warm.at_most(Cost::wall_ms, [name, "SETEX, by wall"], MOST_WALL, &outcomes[0]));
+        report.bar(warm.at_most(Cost::cpu_ms, [name, "SETEX, by CPU"], MOST_CPU, &outcomes[0]));
     }
     Ok(())
 }

@@ -4,6 +4,13 @@ use std::error::Error;
 
 use crate::client::{Batch, Client, bulk};
 use crate::jobs::{Job, OPERATION};
+use crate::warm;
+
+/// An operation of which nothing is stored, as long as the one of the jobs.
+const ABSENT: &str = "discoverVideo";
+
+/// How many are stored with one command, or sent together, where there are very many.
+const CHUNK: usize = 1000;
 
 /// The namespace of every entry.
 pub const NAMESPACE: &str = "bench";
@@ -12,6 +19,7 @@ pub const NAMESPACE: &str = "bench";
 pub const STAY_S: &str = "3600";
 
 pub const OK: &[u8] = b"+OK\r\n";
+const NIL: &[u8] = b"$-1\r\n";
 
 /// How the module is set while it is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,8 +37,16 @@ pub enum Way {
     PlainGet,
     /// `CACHE.RESULT GET` of a hit.
     CacheGet(Setting),
+    /// The same with params that are canonical already.
+    CacheGetSorted(Setting),
     /// `CACHE.RESULT FETCH` of a hit.
     CacheFetch(Setting),
+    /// `GET` of what is not there.
+    PlainMiss,
+    /// `CACHE.RESULT GET` of what is not there.
+    CacheMiss(Setting),
+    /// `EXISTS` of a key that is the params: what receiving them costs.
+    Receive,
     /// A function in Lua that makes the params canonical, hashes them and gets.
     LuaGet,
     /// `SETEX` of a key that the client has computed.
@@ -51,7 +67,7 @@ impl Setting {
     pub const DEFAULT: Setting = Setting { memo: true, rules: 0 };
 
     /// Without what it remembers.
-    const MEMO_OFF: Setting = Setting { memo: false, rules: 0 };
+    pub const MEMO_OFF: Setting = Setting { memo: false, rules: 0 };
 
     /// How the table calls it, after the command.
     fn name(self) -> String {
@@ -93,6 +109,9 @@ impl Way {
     /// The same without the memo, with all params read and hashed each time.
     pub const CACHE_GET_MEMO_OFF: Way = Way::CacheGet(Setting::MEMO_OFF);
 
+    /// The same, with params that are canonical already.
+    pub const CACHE_GET_SORTED: Way = Way::CacheGetSorted(Setting::MEMO_OFF);
+
     /// What would lease the computation, or wait for it, where there were no hit.
     pub const CACHE_FETCH: Way = Way::CacheFetch(Setting::DEFAULT);
 
@@ -100,8 +119,27 @@ impl Way {
     pub const CACHE_FETCH_MEMO_OFF: Way = Way::CacheFetch(Setting::MEMO_OFF);
 
     /// What is measured for every size, in the order of the table.
-    pub const ALL: [Way; 6] =
-        [Way::PlainGet, Way::CACHE_GET, Way::CACHE_GET_MEMO_OFF, Way::LuaGet, Way::PlainSet, Way::CacheSet];
+    pub const ALL: [Way; 8] = [
+        Way::PlainGet,
+        Way::CACHE_GET,
+        Way::CACHE_GET_MEMO_OFF,
+        Way::CACHE_GET_SORTED,
+        Way::LuaGet,
+        Way::Receive,
+        Way::PlainSet,
+        Way::CacheSet,
+    ];
+
+    /// What is measured of one job that is asked for over and over.
+    pub const OF_ONE: [Way; 4] =
+        [Way::PlainGet, Way::CACHE_GET, Way::CACHE_GET_MEMO_OFF, Way::CACHE_GET_SORTED];
+
+    /// What is measured of very many, in no order.
+    pub const OF_MANY: [Way; 3] = [Way::PlainGet, Way::CACHE_GET, Way::CACHE_GET_MEMO_OFF];
+
+    /// What is measured of what is not there.
+    pub const OF_MISSES: [Way; 3] =
+        [Way::PlainMiss, Way::CacheMiss(Setting::DEFAULT), Way::CacheMiss(Setting::MEMO_OFF)];
 
     /// What shows what FETCH costs beside GET. Nothing here writes: its reply tells the entry's version.
     pub const OF_FETCH: [Way; 5] =
@@ -123,8 +161,12 @@ impl Way {
         match self {
             Way::PlainGet => "GET".to_owned(),
             Way::CacheGet(setting) => format!("CACHE.RESULT GET{}", setting.name()),
+            Way::CacheGetSorted(setting) => format!("CACHE.RESULT GET{}, sorted", setting.name()),
+            Way::PlainMiss => "GET, a miss".to_owned(),
+            Way::CacheMiss(setting) => format!("CACHE.RESULT GET{}, a miss", setting.name()),
+            Way::Receive => "EXISTS of a key as long".to_owned(),
             Way::CacheFetch(setting) => format!("CACHE.RESULT FETCH{}", setting.name()),
-            Way::LuaGet => "Lua function".to_owned(),
+            Way::LuaGet => "the Lua function".to_owned(),
             Way::PlainSet => "SETEX".to_owned(),
             Way::CacheSet => "CACHE.RESULT SET".to_owned(),
         }
@@ -133,7 +175,10 @@ impl Way {
     /// How the module is to be set for it.
     pub fn setting(self) -> Setting {
         match self {
-            Way::CacheGet(setting) | Way::CacheFetch(setting) => setting,
+            Way::CacheGet(setting)
+            | Way::CacheGetSorted(setting)
+            | Way::CacheMiss(setting)
+            | Way::CacheFetch(setting) => setting,
             _ => Setting::DEFAULT,
         }
     }
@@ -141,18 +186,25 @@ impl Way {
     /// The plain command of core that this way is compared with.
     pub fn baseline(self) -> Way {
         match self {
-            Way::PlainGet | Way::CacheGet(_) | Way::CacheFetch(_) | Way::LuaGet => Way::PlainGet,
+            Way::PlainMiss | Way::CacheMiss(_) => Way::PlainMiss,
             Way::PlainSet | Way::CacheSet => Way::PlainSet,
+            _ => Way::PlainGet,
         }
     }
 
     /// Adds this way's command for one job, and the reply that it must have.
-    fn push(self, batch: &mut Batch, job: &Job) {
+    fn push(self, batch: &mut Batch, job: &Job) -> Result<(), Box<dyn Error>> {
+        let sorted = if matches!(self, Way::CacheGetSorted(_)) { job.sorted()? } else { String::new() };
+        let missing = job.plain_key.replacen(OPERATION, ABSENT, 1);
         let found = bulk(job.result.as_bytes());
         let fetched = hit(job);
         let (command, reply): (&[&str], &[u8]) = match self {
             Way::PlainGet => (&["GET", &job.plain_key], &found),
             Way::CacheGet(_) => (&["CACHE.RESULT", "GET", NAMESPACE, OPERATION, &job.params], &found),
+            Way::CacheGetSorted(_) => (&["CACHE.RESULT", "GET", NAMESPACE, OPERATION, &sorted], &found),
+            Way::PlainMiss => (&["GET", &missing], NIL),
+            Way::CacheMiss(_) => (&["CACHE.RESULT", "GET", NAMESPACE, ABSENT, &job.params], NIL),
+            Way::Receive => (&["EXISTS", &job.params], b":0\r\n"),
             Way::CacheFetch(_) => (&["CACHE.RESULT", "FETCH", NAMESPACE, OPERATION, &job.params], &fetched),
             Way::LuaGet => (&["FCALL_RO", "canonical_get", "1", NAMESPACE, OPERATION, &job.params], &found),
             Way::PlainSet => (&["SETEX", &job.plain_key, STAY_S, &job.result], OK),
@@ -162,23 +214,23 @@ impl Way {
         };
         let command: Vec<&[u8]> = command.iter().map(|argument| argument.as_bytes()).collect();
         batch.push(&command, reply);
+        Ok(())
     }
 }
 
 impl Workload {
     /// The requests of one way for all jobs, `pipeline` of them in a batch.
-    pub fn new(way: Way, jobs: &[Job], pipeline: usize) -> Workload {
-        let batches = jobs.chunks(pipeline).map(|chunk| {
+    pub fn new(way: Way, jobs: &[Job], pipeline: usize) -> Result<Workload, Box<dyn Error>> {
+        let batch = |chunk: &[Job]| {
             let mut batch = Batch::new();
-            chunk.iter().for_each(|job| way.push(&mut batch, job));
-            batch
-        });
-        Workload { way, batches: batches.collect(), next: 0 }
+            chunk.iter().try_for_each(|job| way.push(&mut batch, job)).map(|()| batch)
+        };
+        Ok(Workload { way, batches: jobs.chunks(pipeline).map(batch).collect::<Result<_, _>>()?, next: 0 })
     }
 
-    /// All of its requests.
-    pub fn batches(&self) -> &[Batch] {
-        &self.batches
+    /// How many requests it has.
+    pub fn operations(&self) -> u64 {
+        self.batches.iter().map(|batch| batch.operations).sum()
     }
 
     /// The same, to keep.
@@ -203,13 +255,22 @@ pub fn prepare(client: &mut Client, jobs: &[Job]) -> Result<(), Box<dyn Error>> 
     )?;
     for job in jobs {
         let mut batch = Batch::new();
-        Way::PlainSet.push(&mut batch, job);
-        Way::CacheSet.push(&mut batch, job);
+        Way::PlainSet.push(&mut batch, job)?;
+        Way::CacheSet.push(&mut batch, job)?;
         let lua = ["FCALL", "canonical_set", "1", NAMESPACE, OPERATION, &job.params, &job.result];
         batch.push(&lua.map(str::as_bytes), OK);
         client.exchange(&batch)?;
     }
     Ok(())
+}
+
+/// Stores the results of very many jobs, as strings and as entries, and nothing else.
+pub fn prepare_many(client: &mut Client, jobs: &[Job]) -> Result<(), Box<dyn Error>> {
+    client.command(&[b"FLUSHALL", b"SYNC"], OK)?;
+    for batch in Workload::new(Way::PlainSet, jobs, CHUNK)?.into_batches() {
+        client.exchange(&batch)?;
+    }
+    jobs.chunks(CHUNK).try_for_each(|jobs| client.exchange(&warm::entries(jobs)))
 }
 
 /// What a lookup of the job's entry answers that may lease: its result, no token, and the version that was noted.

@@ -18,7 +18,7 @@ use redis_result_cache::core::policy::glob::Pattern;
 use redis_result_cache::core::policy::rules::Rules;
 use redis_result_cache::core::policy::value::Value;
 use redis_result_cache::core::stamp::Stamp;
-use redis_result_cache::core::state::{Address, State, Stored};
+use redis_result_cache::core::state::{Address, Stored, Verdict};
 use redis_result_cache::core::token::{GrantId, Kind, Token};
 use redis_result_cache::protocol::result::get;
 use sha2::{Digest, Sha256};
@@ -114,10 +114,11 @@ fn operation() -> OperationName<'static> {
 /// A spelling that the memo knows.
 fn find(name: String, params: String) -> Case {
     let mut memo = Memo::new(Secret([1, 2, 3, 4]));
-    let spelling = memo.spelling(namespace(), operation(), params.as_bytes());
+    let spelling = memo.spelling([NAMESPACE, OPERATION, &params].map(str::as_bytes)).expect("of names");
     memo.remember(spelling, || 7u64);
     case(name, move || {
-        let spelling = memo.spelling(black_box(namespace()), operation(), black_box(params.as_bytes()));
+        let words = [NAMESPACE, OPERATION, &params].map(str::as_bytes);
+        let spelling = memo.spelling(black_box(words)).expect("of names");
         assert!(black_box(memo.find(spelling)).is_some());
     })
 }
@@ -185,9 +186,9 @@ fn hit() -> Case {
     case("state/hit", move || {
         let entry = Entry::decode(black_box(&record)).expect("a record");
         let stored = Stored { origin: &origin, entry, hits: 0, corrupt: false };
-        let state = State::of(black_box(&address), Some(&namespace), Some(stored), black_box(now));
-        let open = state.open(|stored| stored.entry.body.as_raw());
-        black_box(open.served(false)).expect("a hit");
+        let verdict = Verdict::on(black_box(&address), Some(&namespace), &stored, black_box(now));
+        assert_eq!(verdict, Verdict::Fresh);
+        black_box(stored.entry.body.as_raw()).expect("not compressed");
     })
 }
 

@@ -11,9 +11,9 @@ use clients::Turn;
 
 use crate::client::Client;
 use crate::load::{Load, Way};
-use crate::measure::Spread;
 use crate::processes::{Priority, Processes};
-use crate::table;
+use crate::report::{Bar, Report, Table};
+use crate::spread::{self, Spread};
 
 /// The role of the client processes.
 pub const ROLE: &str = "single-flight";
@@ -48,7 +48,12 @@ struct Rounds {
 }
 
 /// Measures, and prints what came of it.
-pub fn run(port: u16, client: &mut Client, effort: Effort) -> Result<(), Box<dyn Error>> {
+pub fn run(
+    port: u16,
+    client: &mut Client,
+    effort: Effort,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
     let mut processes = Processes::start(ROLE, port, PROCESSES, CLIENTS_EACH, Priority::Usual)?;
     let mut rounds = Rounds::default();
     for number in 0..effort.rounds {
@@ -59,7 +64,7 @@ pub fn run(port: u16, client: &mut Client, effort: Effort) -> Result<(), Box<dyn
             rounds.poll.push(turn(Way::Poll, effort.loader)?);
         }
     }
-    rounds.print(effort.loader);
+    rounds.report(effort.loader, report);
     Ok(())
 }
 
@@ -81,44 +86,38 @@ fn turn(processes: &mut Processes, client: &mut Client, load: &Load) -> Result<T
 
 impl Rounds {
     /// One line for each way.
-    fn print(&self, loader: Duration) {
+    fn report(&self, loader: Duration, report: &mut Report) {
         println!("\nsingle flight: {CLIENTS} clients in {PROCESSES} processes ask for a key that is missing");
         println!("  a loader of {} ms; medians of all rounds (min..max)", loader.as_millis());
-        println!(
-            "  {:<26} {:>6}   {:<12} {:<20} {:<26} {:<18}",
-            "", "rounds", "loader runs", "commands a client", "last one has it after, ms", "of XREAD BLOCK"
-        );
+        let head =
+            ["", "rounds", "loader runs", "commands a client", "the last one has it after, ms", "of XREAD"];
+        let mut table = Table::new("flight", &head);
         for (way, turns) in [(Way::Fetch, &self.fetch), (Way::Stream, &self.stream), (Way::Poll, &self.poll)]
         {
-            println!(
-                "  {:<26} {:>6}   {:<12} {:<20} {:<26} {:<18}",
-                way.name(),
-                turns.len(),
+            table.row(vec![
+                way.name().to_owned(),
+                turns.len().to_string(),
                 loads(turns),
                 commands(turns),
-                table::figure(Spread::of(turns.iter().map(Turn::lateness_ms).collect())),
-                table::ratio(self.of_stream(turns))
-            );
+                spread::figure(Spread::of(turns.iter().map(Turn::lateness_ms).collect())),
+                spread::ratio(self.of_stream(turns)),
+            ]);
         }
-        self.print_bars();
+        report.table(&table);
+        self.report_bars(report);
     }
 
     /// What is asked of FETCH.
-    fn print_bars(&self) {
+    fn report_bars(&self, report: &mut Report) {
         let once = self.fetch.iter().all(|turn| turn.loads == 1);
         let most = self.fetch.iter().map(|turn| turn.most_commands).max().unwrap_or_default();
         let late = self.of_stream(&self.fetch);
-        println!(
-            "  bar: the loader of FETCH runs once a round: {}",
-            table::verdict(loads(&self.fetch), once)
-        );
-        println!(
-            "  bar: no client sends more than 2 commands: {}",
-            table::verdict(most.to_string(), most <= 2)
-        );
-        println!(
-            "  bar: the last one waits at most {MOST_OF_STREAM} times as long as with XREAD: {}",
-            table::verdict(table::ratio(late), late.median <= MOST_OF_STREAM)
+        report.bar(Bar::new("runs of a loader behind FETCH", "1 each round").found(loads(&self.fetch), once));
+        report
+            .bar(Bar::new("commands that each client sends", "at most 2").found(most.to_string(), most <= 2));
+        report.bar(
+            Bar::new("FETCH: the last one has it", format!("at most {MOST_OF_STREAM:.2} of XREAD BLOCK"))
+                .found(spread::ratio(late), late.median <= MOST_OF_STREAM),
         );
     }
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::load::{Load, Way};
-use crate::measure::Spread;
 use crate::pings::{Ping, Pings};
 use crate::processes::{Priority, Processes, now_ns};
-use crate::table;
+use crate::report::{Bar, Report, Table};
+use crate::spread::{self, Spread};
 
 /// The role of the client processes.
 pub const ROLE: &str = "waiters";
@@ -43,7 +43,7 @@ struct Wake {
 }
 
 /// Measures, and prints what came of it.
-pub fn run(port: u16, client: &mut Client, rounds: usize) -> Result<(), Box<dyn Error>> {
+pub fn run(port: u16, client: &mut Client, rounds: usize, report: &mut Report) -> Result<(), Box<dyn Error>> {
     client.ask(&["CONFIG", "SET", "maxclients", &CONNECTIONS.to_string()])?.must_be("OK")?;
     let mut processes = Processes::start(ROLE, port, PROCESSES, CLIENTS_EACH, Priority::Idle)?;
     let ways = [Way::Fetch, Way::Stream];
@@ -54,24 +54,25 @@ pub fn run(port: u16, client: &mut Client, rounds: usize) -> Result<(), Box<dyn 
         }
     }
     println!("\nwaking: {CLIENTS} clients in {PROCESSES} processes wait for one value; {rounds} rounds");
-    println!(
-        "  {:<26} {:<26} {:<34} {:<26}",
-        "", "the last has it after, ms", "slowest PING meanwhile, ms", "and before, ms"
-    );
+    let head = ["", "the last one has it after, ms", "slowest PING meanwhile, ms", "and before, ms"];
+    let mut table = Table::new("wake", &head);
     for (way, wakes) in ways.into_iter().zip(&wakes) {
-        let spread = |figure: fn(&Wake) -> f64| table::figure(Spread::of(wakes.iter().map(figure).collect()));
-        println!(
-            "  {:<26} {:<26} {:<34} {:<26}",
-            way.name(),
+        let spread =
+            |figure: fn(&Wake) -> f64| spread::figure(Spread::of(wakes.iter().map(figure).collect()));
+        table.row(vec![
+            way.name().to_owned(),
             spread(|wake| wake.all_served_ms),
             spread(|wake| wake.slowest_ping_ms),
-            spread(|wake| wake.slowest_before_ms)
-        );
+            spread(|wake| wake.slowest_before_ms),
+        ]);
     }
+    report.table(&table);
     // The median: with other work on the machine a round now and then has a slow PING while nobody is woken, too.
     let slowest = Spread::of(wakes[0].iter().map(|wake| wake.slowest_ping_ms).collect()).median;
-    let verdict = table::verdict(format!("{slowest:.2} ms"), slowest <= MOST_MS);
-    println!("  bar: no PING takes more than {MOST_MS} ms while FETCH is answered: {verdict}");
+    report.bar(
+        Bar::new(format!("the slowest PING while FETCH wakes {CLIENTS}"), format!("at most {MOST_MS} ms"))
+            .found(format!("{slowest:.2} ms"), slowest <= MOST_MS),
+    );
     Ok(())
 }
 
