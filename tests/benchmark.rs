@@ -27,7 +27,7 @@ fn params_have_the_length_that_is_asked_for_and_are_not_canonical() {
     for bytes in [150, 600, 8 * 1024, 256 * 1024] {
         let job = Job::new(7, bytes);
         assert_eq!(job.params.len(), bytes);
-        assert_ne!(job.sorted().expect("it is JSON"), job.params);
+        assert_ne!(serde_json_canonicalizer::pipe(&job.params).expect("it is JSON"), job.params);
     }
 }
 
@@ -36,7 +36,7 @@ fn sorted_params_are_what_the_module_makes_of_them() {
     for bytes in [150, 600, 8 * 1024] {
         let job = Job::new(7, bytes);
         let canonical = Fingerprinter::new().canonical(job.params.as_bytes()).expect("it is JSON");
-        assert_eq!(job.sorted().expect("it is JSON").as_bytes(), canonical);
+        assert_eq!(serde_json_canonicalizer::pipe(&job.params).expect("it is JSON").as_bytes(), canonical);
     }
 }
 

@@ -27,11 +27,6 @@ impl Job {
         let hash: String = Sha256::digest(&params).iter().map(|byte| format!("{byte:02x}")).collect();
         Job { params, result: result(number), plain_key: format!("result:{OPERATION}:{hash}"), version: 0 }
     }
-
-    /// The same params in their canonical form, members sorted.
-    pub fn sorted(&self) -> serde_json::Result<String> {
-        serde_json_canonicalizer::pipe(&self.params)
-    }
 }
 
 /// The same jobs in an order that has nothing to do with the one before; always the same one.

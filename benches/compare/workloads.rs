@@ -194,7 +194,11 @@ impl Way {
 
     /// Adds this way's command for one job, and the reply that it must have.
     fn push(self, batch: &mut Batch, job: &Job) -> Result<(), Box<dyn Error>> {
-        let sorted = if matches!(self, Way::CacheGetSorted(_)) { job.sorted()? } else { String::new() };
+        let sorted = if matches!(self, Way::CacheGetSorted(_)) {
+            serde_json_canonicalizer::pipe(&job.params)?
+        } else {
+            String::new()
+        };
         let missing = job.plain_key.replacen(OPERATION, ABSENT, 1);
         let found = bulk(job.result.as_bytes());
         let fetched = hit(job);
