@@ -56,7 +56,8 @@ pub fn run(effort: Effort, report: &mut Report) -> Result<(), Box<dyn Error>> {
         let count = (TEXTS_BYTES / bytes).clamp(1, MOST_TEXTS);
         let jobs: Vec<Job> = (0..count).map(|number| Job::new(number, bytes)).collect();
         let unsorted = jobs.iter().map(|job| job.params.clone()).collect();
-        let sorted = jobs.iter().map(Job::sorted).collect::<Result<_, _>>()?;
+        let sorted =
+            jobs.iter().map(|job| serde_json_canonicalizer::pipe(&job.params)).collect::<Result<_, _>>()?;
         for (order, texts) in [("unsorted", unsorted), ("sorted", sorted)] {
             let [module, library, value] = compare(&texts, effort)?;
             let of_library = ratio(&library, &module);

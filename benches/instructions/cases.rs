@@ -8,7 +8,7 @@ use redis_result_cache::core::entry::{Entry, Mark, Tags};
 use redis_result_cache::core::fingerprint::{Fingerprinter, HashKind};
 use redis_result_cache::core::instant::Instant;
 use redis_result_cache::core::limits::Limits;
-use redis_result_cache::core::memo::{Memo, Secret};
+use redis_result_cache::core::memo::{Memo, Secret, Spelled};
 use redis_result_cache::core::name::{NamespaceName, OperationName};
 use redis_result_cache::core::namespace::Namespace;
 use redis_result_cache::core::origin::{Incarnation, Origin};
@@ -114,11 +114,13 @@ fn operation() -> OperationName<'static> {
 /// A spelling that the memo knows.
 fn find(name: String, params: String) -> Case {
     let mut memo = Memo::new(Secret([1, 2, 3, 4]));
-    let spelling = memo.spelling([NAMESPACE, OPERATION, &params].map(str::as_bytes)).expect("of names");
-    memo.remember(spelling, || 7u64);
+    let Spelled::As(spelling) = memo.spelling([NAMESPACE, OPERATION, &params].map(str::as_bytes)) else {
+        panic!("these are names")
+    };
+    memo.remember(spelling, params.as_bytes(), || 7u64);
     case(name, move || {
         let words = [NAMESPACE, OPERATION, &params].map(str::as_bytes);
-        let spelling = memo.spelling(black_box(words)).expect("of names");
+        let Spelled::As(spelling) = memo.spelling(black_box(words)) else { panic!("these are names") };
         assert!(black_box(memo.find(spelling)).is_some());
     })
 }

@@ -8,15 +8,22 @@
 //! can make up such a pair, and by chance it takes some 2^64 spellings. A hash without a key would not do, since then
 //! pairs can be looked for at home.
 
+use std::cell::Cell;
+
 use highway::{HighwayHash, HighwayHasher, Key};
 
 use super::name::MAX_NAME_BYTES;
 use super::places::{Places, WAYS};
 
-/// How many spellings a memo remembers at most: 16 MiB of what the server keeps for each.
-pub const CAPACITY: usize = SETS * WAYS;
+/// How many sets of spellings a memo has at most: 262,144 spellings, 15 MiB of what the server keeps for each.
+const SETS: usize = (1 << 18) / WAYS;
 
-const SETS: usize = 1 << 15;
+/// How many it has where all params are [`SHORT`].
+const SETS_FOR_SHORT: usize = (1 << 14) / WAYS;
+
+/// Of how many bytes params are short: to make them canonical and hash them takes less time than to wait for what is in none of
+/// the processor's caches, as a larger memo would be.
+const SHORT: usize = 512;
 
 /// Random bits that nobody outside of this process knows.
 #[derive(Clone, Copy)]
@@ -74,33 +81,69 @@ impl Speller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Spelling(pub(super) u128);
 
+/// What a memo is asked for that finds nothing costs this share of what it saves where it finds something.
+const SAVED: u32 = 8;
+
+/// How far luck reaches: so many misses in a row make a memo doubt that it is of use.
+const MOST_LUCK: u32 = 8192;
+
+/// One of so many short params is looked up all the same where that was of no use lately.
+const PROBES: u32 = 16;
+
 /// What spellings led to, of those that come again and again.
 pub struct Memo<T> {
     speller: Speller,
     places: Places<Spelling, T>,
+    /// Goes up with what is found, and down with what is not.
+    luck: Cell<u32>,
+    /// How many short params came while it had none.
+    doubted: u32,
+}
+
+/// What a memo says of words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelled {
+    /// It is not to be asked.
+    Unasked,
+    As(Spelling),
 }
 
 impl<T> Memo<T> {
     /// One without any memory yet.
     pub fn new(secret: Secret) -> Self {
-        Memo { speller: Speller::new(secret), places: Places::new(SETS) }
+        let (luck, doubted) = (Cell::new(MOST_LUCK), 0);
+        Memo { speller: Speller::new(secret), places: Places::new(SETS), luck, doubted }
     }
 
-    /// The spelling of what a client named; none where these cannot be names.
+    /// The spelling of what a client named. It is not to be asked where these cannot be names, nor for most short params
+    /// where hardly any was found lately: to look for each in vain would cost more than the few save.
     #[inline]
-    pub fn spelling(&mut self, [namespace, operation, params]: [&[u8]; 3]) -> Option<Spelling> {
-        self.speller.spelling([namespace, operation], params)
+    pub fn spelling(&mut self, [namespace, operation, params]: [&[u8]; 3]) -> Spelled {
+        if self.luck.get() == 0 && params.len() < SHORT {
+            self.doubted = self.doubted.wrapping_add(1);
+            if !self.doubted.is_multiple_of(PROBES) {
+                return Spelled::Unasked;
+            }
+        }
+        self.speller.spelling([namespace, operation], params).map_or(Spelled::Unasked, Spelled::As)
     }
 
     /// What a spelling led to, where that is remembered.
     #[inline]
     pub fn find(&self, spelling: Spelling) -> Option<&T> {
-        self.places.find(spelling)
+        let found = self.places.find(spelling);
+        let luck = self.luck.get();
+        self.luck.set(match found {
+            Some(_) => (luck + SAVED).min(MOST_LUCK),
+            None => luck.saturating_sub(1),
+        });
+        found
     }
 
     /// Remembers what a spelling leads to that is not remembered yet, unless it is turned away.
-    pub fn remember(&mut self, spelling: Spelling, value: impl FnOnce() -> T) {
-        if self.places.admits(spelling) {
+    pub fn remember(&mut self, spelling: Spelling, params: &[u8], value: impl FnOnce() -> T) {
+        let most = if params.len() < SHORT { SETS_FOR_SHORT } else { SETS };
+        if self.places.admits_up_to(most, spelling) {
             self.places.put(spelling, value());
         }
     }
@@ -143,14 +186,55 @@ mod tests {
         let (mut memo, long) = (Memo::<()>::new(SECRET), [b'n'; 1000]);
         let longest = &long[..MAX_NAME_BYTES];
         for text in [&b""[..], &[b' '; 31], &[b' '; 32]] {
-            assert!(memo.spelling([longest, longest, text]).is_some());
-            assert!(memo.spelling([&long[..=MAX_NAME_BYTES], b"op", text]).is_none());
-            assert!(memo.spelling([b"ns", &long, text]).is_none());
+            assert!(of(&mut memo, [longest, longest, text]).is_some());
+            assert!(of(&mut memo, [&long[..=MAX_NAME_BYTES], b"op", text]).is_none());
+            assert!(of(&mut memo, [b"ns", &long, text]).is_none());
         }
     }
 
     fn spelling<T>(memo: &mut Memo<T>, namespace: &str, operation: &str, params: &str) -> Spelling {
-        memo.spelling([namespace, operation, params].map(str::as_bytes)).expect("of names")
+        of(memo, [namespace, operation, params].map(str::as_bytes)).expect("of names")
+    }
+
+    fn of<T>(memo: &mut Memo<T>, words: [&[u8]; 3]) -> Option<Spelling> {
+        match memo.spelling(words) {
+            Spelled::As(spelling) => Some(spelling),
+            Spelled::Unasked => None,
+        }
+    }
+
+    /// So many different params of a length come again and again: how many places the memo has then.
+    fn come_again(memo: &mut Memo<()>, bytes: usize, different: u32, times: usize) -> usize {
+        let mut params = vec![b' '; bytes];
+        for number in (0..different).cycle().take(times) {
+            params[..4].copy_from_slice(&number.to_le_bytes());
+            if let Some(spelling) = of(memo, [b"ns", b"op", &params])
+                && memo.find(spelling).is_none()
+            {
+                memo.remember(spelling, &params, || ());
+            }
+        }
+        memo.places.capacity()
+    }
+
+    #[test]
+    fn short_params_do_not_make_it_large() {
+        let capacity_for = |bytes| come_again(&mut Memo::new(SECRET), bytes, 100_000, 300_000);
+        assert!(capacity_for(SHORT - 1) <= 1 << 14);
+        assert!(capacity_for(SHORT) > 1 << 16);
+    }
+
+    #[test]
+    fn it_is_hardly_asked_where_that_is_in_vain_and_again_once_it_is_not() {
+        let mut memo = Memo::new(SECRET);
+        let asked = |memo: &mut Memo<()>, bytes: usize, different| {
+            come_again(memo, bytes, different, 20_000);
+            (0..1600).filter(|_| of(memo, [b"ns", b"op", &vec![b' '; bytes]]).is_some()).count()
+        };
+        assert_eq!(asked(&mut memo, 100, 1000), 1600, "what comes again is found");
+        assert_eq!(asked(&mut memo, 100, 1_000_000), 1600 / PROBES as usize, "nothing came again");
+        assert_eq!(asked(&mut memo, SHORT, 1_000_000), 1600, "for long params it is worth a look always");
+        assert_eq!(asked(&mut memo, 100, 1000), 1600, "and now it is again");
     }
 
     #[test]
@@ -167,7 +251,7 @@ mod tests {
         let spellings: Vec<_> =
             (0..200).map(|number| spelling(&mut memo, "ns", "op", &number.to_string())).collect();
         for (number, spelling) in spellings.iter().enumerate() {
-            memo.remember(*spelling, || number);
+            memo.remember(*spelling, b"", || number);
         }
         let found = spellings.iter().map(|spelling| memo.find(*spelling).copied());
         assert!(found.eq((0..200).map(Some)));

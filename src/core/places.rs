@@ -22,7 +22,8 @@ const RELUCTANCE: usize = 15;
 /// For how many that come again the table grows by one set, until half of its places are free: then few sets are full.
 const RETURNS_A_SET: usize = WAYS / 2;
 
-/// What is looked up. Its default stands where there is nothing.
+/// What is looked up. Its default stands where there is nothing: a key that is the same, by a chance of 2^-64, may not be
+/// found.
 pub trait Key: Copy + Eq + Default {
     /// Evenly spread bits, which nobody outside can choose.
     fn hash(self) -> u64;
@@ -120,6 +121,11 @@ impl<K: Key, V> Places<K, V> {
 
     /// Whether a key that is not there shall be put there now; else it is turned away.
     pub fn admits(&mut self, key: K) -> bool {
+        self.admits_up_to(self.most, key)
+    }
+
+    /// The same for a key that is not worth more than so many sets.
+    pub fn admits_up_to(&mut self, most: usize, key: K) -> bool {
         if self.sets == 0 {
             (0..CHUNK.min(self.most)).for_each(|_| self.grow());
         }
@@ -127,9 +133,9 @@ impl<K: Key, V> Places<K, V> {
             return true;
         }
         self.newcomers = self.newcomers.wrapping_add(1);
-        if self.comes_again(key) {
+        if self.comes_again(most, key) {
             self.returned = self.returned.wrapping_add(1);
-            if self.returned.is_multiple_of(RETURNS_A_SET) && self.has_to_grow() {
+            if self.returned.is_multiple_of(RETURNS_A_SET) && self.has_to_grow(most) {
                 self.grow();
                 return !self.is_full_for(key);
             }
@@ -160,8 +166,8 @@ impl<K: Key, V> Places<K, V> {
         *self = Places::new(self.most);
     }
 
-    fn has_to_grow(&self) -> bool {
-        self.sets < self.most && self.values > self.capacity() / 2
+    fn has_to_grow(&self, most: usize) -> bool {
+        self.sets < most.min(self.most) && self.values > self.capacity() / 2
     }
 
     fn is_full_for(&self, key: K) -> bool {
@@ -169,13 +175,14 @@ impl<K: Key, V> Places<K, V> {
     }
 
     /// Whether this one was turned away before; from now on it was.
-    fn comes_again(&mut self, key: K) -> bool {
-        if self.turned_away.is_empty() {
-            // As many as there may be places: that many may pass by until one comes again.
-            self.turned_away.resize(self.most * WAYS, 0);
+    fn comes_again(&mut self, most: usize, key: K) -> bool {
+        // As many as there may be places: that many may pass by until one comes again.
+        let length = most.min(self.most) * WAYS;
+        if self.turned_away.len() < length {
+            self.turned_away.resize(length, 0);
         }
         let hash = key.hash();
-        let (place, bits) = ((hash >> 20) as usize % self.turned_away.len(), (hash >> 48) as u16);
+        let (place, bits) = ((hash >> 20) as usize & (length - 1), (hash >> 48) as u16);
         self.turned_away.get_mut(place).is_some_and(|last| std::mem::replace(last, bits) == bits)
     }
 
@@ -240,7 +247,7 @@ mod tests {
 
     /// Keys that crowd into few sets, as hashes would only with bad luck.
     fn crowded() -> BoxedStrategy<u64> {
-        (0..3u64, 0..12u64).prop_map(|(set, rest)| rest << 40 | set).boxed()
+        (0..3u64, 1..13u64).prop_map(|(set, rest)| rest << 40 | set).boxed()
     }
 
     #[derive(Debug, Clone)]

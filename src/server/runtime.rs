@@ -16,7 +16,7 @@ use crate::core::compression::training::Sampler;
 use crate::core::epochs::Scope;
 use crate::core::fingerprint::{Fingerprint, Fingerprinter};
 use crate::core::limits::Limits;
-use crate::core::memo::{Memo, Secret};
+use crate::core::memo::{Memo, Secret, Spelled};
 use crate::core::name::{NamespaceName, OperationName};
 use crate::core::namespace::Era;
 use crate::core::origin::table::Origins;
@@ -110,16 +110,26 @@ pub fn with<T>(body: impl FnOnce(&Runtime) -> T) -> T {
 impl Runtime {
     /// What a client's arguments lead to; a refusal is worked out anew each time.
     pub fn resolve(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
+        let spelled = self.memo.borrow_mut().as_mut().zip(entry.json()).map(|(memo, json)| {
+            let [namespace, operation] =
+                [entry.namespace.as_str(), entry.operation.as_str()].map(str::as_bytes);
+            memo.spelling([namespace, operation, json])
+        });
+        self.resolve_spelled(entry, spelled.unwrap_or(Spelled::Unasked))
+    }
+
+    /// The same where it is known already how it is spelled.
+    pub fn resolve_spelled(&self, entry: &EntryArguments<'_>, spelled: Spelled) -> Result<Resolved, Refusal> {
         let mut memo = self.memo.borrow_mut();
-        let (Some(memo), Some(json)) = (memo.as_mut(), entry.json()) else { return self.work_out(entry) };
-        let [namespace, operation] = [entry.namespace.as_str(), entry.operation.as_str()].map(str::as_bytes);
-        let Some(spelling) = memo.spelling([namespace, operation, json]) else { return self.work_out(entry) };
+        let (Some(memo), Some(json), Spelled::As(spelling)) = (memo.as_mut(), entry.json(), spelled) else {
+            return self.work_out(entry);
+        };
         if let Some(resolved) = memo.find(spelling) {
             resolved.policy.row.count(Counter::MemoHits);
             return Ok(resolved.clone());
         }
         let resolved = self.work_out(entry)?;
-        memo.remember(spelling, || resolved.clone());
+        memo.remember(spelling, json, || resolved.clone());
         Ok(resolved)
     }
 
@@ -128,11 +138,12 @@ impl Runtime {
     ///
     /// `body` may reply, but not call the server for anything else.
     #[inline]
-    pub fn recall<T>(&self, words: [&[u8]; 3], body: impl FnOnce(&Resolved) -> T) -> Option<T> {
+    pub fn recall<T>(&self, words: [&[u8]; 3], body: impl FnOnce(&Resolved) -> T) -> Result<T, Spelled> {
         let mut memo = self.memo.borrow_mut();
-        let memo = memo.as_mut()?;
-        let spelling = memo.spelling(words)?;
-        memo.find(spelling).map(body)
+        let Some(memo) = memo.as_mut() else { return Err(Spelled::Unasked) };
+        let spelled = memo.spelling(words);
+        let Spelled::As(spelling) = spelled else { return Err(spelled) };
+        memo.find(spelling).map(body).ok_or(spelled)
     }
 
     /// The same for arguments that are hardly met again: none of it is remembered.

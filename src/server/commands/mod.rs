@@ -25,6 +25,7 @@ mod set;
 mod stats;
 mod warm;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use libc::c_int;
@@ -40,6 +41,7 @@ use super::{counting, runtime};
 use crate::core::instant::Instant;
 use crate::core::lifetime::Terms;
 use crate::core::limits::Limits;
+use crate::core::memo::Spelled;
 use crate::core::policy::Policy;
 use crate::core::policy::templates::{self, Template, needs_params};
 use crate::core::refusal::Refusal;
@@ -75,6 +77,8 @@ struct Call<'a> {
     /// Read once.
     now: Instant,
     limits: Limits,
+    /// How the first three are spelled, where that was worked out already.
+    spelled: Cell<Option<Spelled>>,
 }
 
 impl<'a> Call<'a> {
@@ -169,7 +173,10 @@ impl<'a> Call<'a> {
         entry: &EntryArguments<'a>,
         answer: impl FnOnce(&Found<'a>) -> bool,
     ) -> Result<Option<Found<'a>>, Refusal> {
-        let resolved = runtime::with(|runtime| runtime.resolve(entry))?;
+        let resolved = runtime::with(|runtime| match self.spelled.get() {
+            Some(spelled) => runtime.resolve_spelled(entry, spelled),
+            None => runtime.resolve(entry),
+        })?;
         let names = [entry.namespace.as_str(), entry.operation.as_str()].map(str::as_bytes);
         if Found::near(self.context, names, &resolved, self.now).is_some_and(|found| answer(&found)) {
             return Ok(None);
@@ -191,7 +198,11 @@ impl<'a> Call<'a> {
             }
             is_answered
         };
-        runtime::with(|runtime| runtime.recall([namespace, operation, params], is_answered)).unwrap_or(false)
+        let recalled = runtime::with(|runtime| runtime.recall([namespace, operation, params], is_answered));
+        recalled.unwrap_or_else(|spelled| {
+            self.spelled.set(Some(spelled));
+            false
+        })
     }
 }
 
@@ -286,7 +297,7 @@ fn run<H: Handler>(context: Context<'_>, words: &[*mut raw::RedisModuleString]) 
     };
     let limits = runtime::with(|runtime| runtime.limits.get());
     let key = words.first().and_then(string);
-    let call = Call { context, arguments, key, now: context.now(), limits };
+    let call = Call { context, arguments, key, now: context.now(), limits, spelled: Cell::new(None) };
     if let Err(refusal) = H::run(&call) {
         counting::refused(arguments.get(..names(&H::COMMAND)).unwrap_or(arguments));
         context.reply_error(&refusal.to_string());
