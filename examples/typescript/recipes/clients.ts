@@ -69,7 +69,16 @@ export function overIoredis(redis: Redis, deadlines: Deadlines = DEADLINES): Cac
     });
     return connection;
   };
-  const call = (connection: Redis, [name = "", ...args]: readonly string[]) => connection.call(name, ...args);
+  // It connects by itself, and without a queue refuses what is asked before that: so the first callers wait for it.
+  const connected = new Promise<void>((resolve) => {
+    if (redis.status === "ready") resolve();
+    for (const event of ["ready", "close", "end"]) redis.once(event, () => resolve());
+    if (redis.status === "wait") redis.connect().catch(() => {}); // lazyConnect; told by the rejected call
+  });
+  const call = async (connection: Redis, [name = "", ...args]: readonly string[]) => {
+    await connected;
+    return connection.call(name, ...args);
+  };
   return clientOf(redis, { call, connect, drop: (connection) => connection.disconnect() }, deadlines);
 }
 
