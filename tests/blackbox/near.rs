@@ -289,8 +289,11 @@ fn what_was_loaded_anew_is_seen() {
         wait_for_replica_in_sync(&one, &replica);
         let mut client = replica.client();
         (0..3).for_each(|_| assert_eq!(entry.call(&mut client, "GET", &[""; 0]).text(), "one"));
+        // It serves what it had until the other sends something, which is a while from now.
+        assert_eq!(call!(other.client(), "CONFIG", "SET", "repl-diskless-sync-delay", "1"), ok());
         let port = other.port().to_string();
         assert_eq!(call!(client, "REPLICAOF", "127.0.0.1", port), ok());
+        (0..3).for_each(|_| assert_eq!(entry.call(&mut client, "GET", &[""; 0]).text(), "one"));
         wait_for_replica_in_sync(&other, &replica);
         assert_eq!(entry.call(&mut client, "GET", &[""; 0]).text(), "other", "{load}");
     }
