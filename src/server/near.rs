@@ -8,10 +8,12 @@
 //! stays readable, and says so. And it is right since whatever takes a value from its key tells us before the next command
 //! runs: the unlink callback of its type (DEL, expiry, eviction, overwriting, RENAME, MOVE), or an event of the server's
 //! (flush, SWAPDB, loading). Where neither came, the server frees the value in the end, and then it is not found here either.
-//! What has ended by its own instants is left to core, which deletes it.
+//! What has ended by its own instants is left to core, which deletes it. A key that core shall let vanish sooner is not near:
+//! until it is deleted, core alone knows that it is over.
 //!
 //! Core counts no `keyspace_hits` for what is found here, and notes no use. So where it evicts by the time of the last use,
-//! an entry is found here only in a second in which its key was opened before; that is as fine as core's own clock of uses.
+//! an entry is found here only in a half of a second in which its key was opened before: core's own clock of uses goes by seconds
+//! and is late by a tenth, so that one in use is never two of them behind.
 //! Where it evicts by how often keys are used, nothing is.
 
 use std::cell::{Cell, RefCell};
@@ -24,12 +26,13 @@ use super::api::context::Context;
 use super::api::key::Mode;
 use super::api::string::OwnedString;
 use super::entry_type::{HeldEntry, StoredEntry};
-use super::keyspace::{EntryKey, FoundEntry, FoundNamespace};
+use super::keyspace::{EntryKey, FoundEntry, FoundNamespace, NamespaceKey};
 use super::namespace_type::HeldNamespace;
 use crate::core::budget::claim::Used;
 use crate::core::entry::Mark;
+use crate::core::fingerprint::Fingerprint;
 use crate::core::instant::Instant;
-use crate::core::name::NamespaceName;
+use crate::core::name::{self, MAX_NAME_BYTES, NamespaceName};
 use crate::core::places::{Places, WAYS};
 use crate::core::state::Address;
 
@@ -42,9 +45,25 @@ const NAMESPACES: usize = 1 << 8;
 /// Used by the main thread only; no borrow is held across a call into the server.
 struct Near {
     secret: RandomState,
-    entries: RefCell<Places<u64, HeldEntry>>,
+    entries: RefCell<Places<u64, NearEntry>>,
     namespaces: RefCell<Places<u64, HeldNamespace>>,
     uses: Cell<Uses>,
+}
+
+/// An entry, and what of its fingerprint its mark does not say.
+///
+/// A mark alone would not do: clients may name entries by fingerprints of their choice, and two params with one mark are found
+/// in some 2^32 attempts.
+struct NearEntry {
+    held: HeldEntry,
+    rest: Rest,
+}
+
+/// The bytes of a fingerprint behind its mark.
+type Rest = [u8; 24];
+
+fn rest(fingerprint: &Fingerprint) -> Rest {
+    fingerprint.as_bytes().last_chunk().copied().unwrap_or_default()
 }
 
 /// What core wants to know of uses.
@@ -77,7 +96,7 @@ impl Whereabouts {
         Whereabouts(NEAR.with(|near| near.secret.hash_one((database, namespace))))
     }
 
-    /// Of an entry there. Its address is compared by whoever finds it.
+    /// Of an entry there. The rest of its fingerprint is compared, and its names are by whoever finds it.
     fn key(self, mark: Mark) -> u64 {
         self.0 ^ mark.0
     }
@@ -92,26 +111,31 @@ pub fn set_uses(uses: Uses) {
 #[inline]
 pub fn find<'a>(
     whereabouts: Whereabouts,
-    mark: Mark,
+    fingerprint: &Fingerprint,
     now: Instant,
 ) -> Option<(FoundNamespace<'a>, FoundEntry<'a>)> {
-    let (namespace, entry) = find_values(whereabouts, mark, now)?;
+    let (namespace, entry) = find_values(whereabouts, fingerprint, now)?;
     // SAFETY: they are of these types, and stand at their keys: see above.
     Some(unsafe { (FoundNamespace::near(namespace), FoundEntry::near(entry)) })
 }
 
 fn find_values(
     whereabouts: Whereabouts,
-    mark: Mark,
+    fingerprint: &Fingerprint,
     now: Instant,
 ) -> Option<(NonNull<c_void>, NonNull<c_void>)> {
     NEAR.with(|near| {
-        let held = near.entries.borrow().find(whereabouts.key(mark))?.get()?;
+        let entries = near.entries.borrow();
+        let entry = entries.find(whereabouts.key(Mark::from(fingerprint)))?;
+        let held = entry.held.get().filter(|_| entry.rest == rest(fingerprint))?;
         let namespace = near.namespaces.borrow().find(whereabouts.0)?.get()?;
         let is_noted = match near.uses.get() {
             Uses::Nothing => true,
-            // SAFETY: of this type, and alive, since it is held.
-            Uses::Last => unsafe { StoredEntry::from_value(&held) }.used().is_within_second_of(Used::at(now)),
+            Uses::Last => {
+                // SAFETY: of this type, and alive, since it is held.
+                let entry = unsafe { StoredEntry::from_value(&held) };
+                entry.used().is_within_half_second_of(Used::at(now))
+            }
             Uses::Each => false,
         };
         is_noted.then_some((namespace, held))
@@ -126,27 +150,60 @@ pub fn served(
     namespace: &FoundNamespace<'_>,
     entry: &StoredEntry,
 ) {
-    let key = whereabouts.key(address.mark());
-    let admits = |near: &Near| {
-        near.uses.get() != Uses::Each && !entry.is_held() && near.entries.borrow_mut().admits(key)
-    };
-    if !NEAR.with(admits) || !is_as_it_says(context, address, entry) {
+    if NEAR.with(|near| near.uses.get()) == Uses::Each {
         return;
     }
-    let Some(held) = entry.hold() else { return };
+    // One that is near already may have lost its namespace: that was renamed and came back, or had no room.
+    if entry.is_held() || keep(context, whereabouts, address, entry) {
+        keep_namespace(context, whereabouts, address.namespace, namespace);
+    }
+}
+
+/// Whether that entry is near from now on.
+fn keep(context: Context<'_>, whereabouts: Whereabouts, address: &Address<'_>, entry: &StoredEntry) -> bool {
+    let key = whereabouts.key(address.mark());
+    if !NEAR.with(|near| near.entries.borrow_mut().admits(key)) || !is_as_it_says(context, address, entry) {
+        return false;
+    }
+    let Some(held) = entry.hold() else { return false };
+    let kept = NearEntry { held, rest: rest(&address.fingerprint) };
     let replaced = NEAR.with(|near| {
-        let mut namespaces = near.namespaces.borrow_mut();
-        let is_known = namespaces.find(whereabouts.0).is_some_and(|held| held.get().is_some());
-        if !is_known && let Some(held) = namespace.hold() {
-            namespaces.forget(whereabouts.0, |_| true);
-            if namespaces.admits(whereabouts.0) {
-                namespaces.put(whereabouts.0, held);
-            }
-        }
         let mut entries = near.entries.borrow_mut();
-        (entries.forget(key, |_| true), entries.put(key, held))
+        (entries.forget(key, |_| true), entries.put(key, kept))
     });
     drop(replaced);
+    true
+}
+
+/// The namespace of an entry that is near is so as well, where there is room, and core lets it live for ever.
+fn keep_namespace(
+    context: Context<'_>,
+    whereabouts: Whereabouts,
+    name: NamespaceName<'_>,
+    namespace: &FoundNamespace<'_>,
+) {
+    let key = whereabouts.0;
+    let is_wanted = |near: &Near| {
+        let mut namespaces = near.namespaces.borrow_mut();
+        let is_known = namespaces.find(key).is_some_and(|held| held.get().is_some());
+        if !is_known {
+            drop(namespaces.forget(key, |_| true));
+        }
+        !is_known && namespaces.admits(key)
+    };
+    if !NEAR.with(is_wanted) || !lasts(context, name, namespace) {
+        return;
+    }
+    let Some(held) = namespace.hold() else { return };
+    drop(NEAR.with(|near| near.namespaces.borrow_mut().put(key, held)));
+}
+
+/// Whether that very namespace stands at the key, which core does not let vanish.
+fn lasts(context: Context<'_>, name: NamespaceName<'_>, namespace: &FoundNamespace<'_>) -> bool {
+    let name = OwnedString::new(name.as_str().as_bytes());
+    let Ok(key) = NamespaceKey::open(context, name.borrow(), Mode::Sample) else { return false };
+    let is_same = key.stored().zip(namespace.stored()).is_some_and(|(one, other)| std::ptr::eq(one, other));
+    is_same && !key.expires()
 }
 
 /// Whether that very entry stands at the key, and core lets it live as long as it says itself.
@@ -167,7 +224,7 @@ fn is_as_it_says(context: Context<'_>, address: &Address<'_>, entry: &StoredEntr
 pub fn unlinked(entry: &StoredEntry, database: i32) {
     let Some(stored) = entry.stored() else { return };
     let key = Whereabouts::of(database, stored.origin.namespace().as_bytes()).key(stored.entry.mark);
-    drop(NEAR.with(|near| near.entries.borrow_mut().forget(key, |held| held.is(entry))));
+    drop(NEAR.with(|near| near.entries.borrow_mut().forget(key, |near| near.held.is(entry))));
 }
 
 /// A namespace loses its key.
@@ -176,20 +233,26 @@ pub fn namespace_unlinked(database: i32, name: &[u8]) {
     drop(NEAR.with(|near| near.namespaces.borrow_mut().forget(key, |_| true)));
 }
 
-/// Somebody gave a key another expiry: where it may be that of an entry, it is not known any more how long that lives.
+/// Somebody gave a key another expiry: where it may be that of an entry or a namespace, it is not known any more how long
+/// that lives.
 pub fn expiry_changed(database: i32, key: &[u8]) {
-    let inner = key.strip_prefix(b"result:").unwrap_or_default();
-    let name = match inner.strip_prefix(b"{").map(|rest| rest.split(|byte| *byte == b'}').next()) {
-        Some(name) => name.unwrap_or_default(),
-        // A namespace with a hash tag of its own: where its name ends, nothing says.
-        None if inner.contains(&b'{') => return clear(),
-        None => return,
-    };
-    let address = NamespaceName::parse(name).ok().and_then(|name| Address::of_key(name, key));
-    if let Some(address) = address {
-        let key = Whereabouts::of(database, name).key(address.mark());
+    if key.len() <= MAX_NAME_BYTES {
+        namespace_unlinked(database, key);
+    }
+    for address in addresses(key) {
+        let key = Whereabouts::of(database, address.namespace.as_str().as_bytes()).key(address.mark());
         drop(NEAR.with(|near| near.entries.borrow_mut().forget(key, |_| true)));
     }
+}
+
+/// Of which entries a key may be that: where the name of a namespace ends that has a hash tag of its own, nothing says.
+fn addresses(key: &[u8]) -> impl Iterator<Item = Address<'_>> {
+    let is_of_entry = name::EntryKey::fingerprint(key).is_some();
+    let inner = key.strip_prefix(b"result:").filter(|_| is_of_entry).unwrap_or_default();
+    let in_braces = inner.strip_prefix(b"{").and_then(|rest| rest.split(|byte| *byte == b'}').next());
+    let ends = inner.iter().take(MAX_NAME_BYTES + 1).enumerate().filter(|(_, byte)| **byte == b':');
+    let names = in_braces.into_iter().chain(ends.filter_map(|(end, _)| inner.get(..end)));
+    names.filter_map(move |name| Address::of_key(NamespaceName::parse(name).ok()?, key))
 }
 
 /// What stood where is not known any more.

@@ -10,8 +10,14 @@ fn server_without() -> Server {
     Launch::new().line("maxmemory-policy volatile-lfu").start()
 }
 
-const NAMESPACES: [&str; 3] = ["ns", "ns2", "a{b}"];
-const PARAMS: [&str; 4] = ["1", "2", "[3]", r#"{"a":1}"#];
+const NAMESPACES: [&str; 3] = ["ns", "a{b}", "{a}b"];
+
+/// Two fingerprints that begin alike: their first half is the same.
+const ALIKE: [&str; 2] = [
+    "fp:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa00000000000000000000000000000000",
+    "fp:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa00000000000000000000000000000001",
+];
+const PARAMS: [&str; 6] = ["1", "2", "[3]", r#"{"a":1}"#, ALIKE[0], ALIKE[1]];
 
 fn keyspace_hits(client: &mut Client) -> u64 {
     client.info("stats", "keyspace_hits").expect("a number").parse().expect("a number")
@@ -26,7 +32,7 @@ fn any_key(random: &mut Random, keys: &[String]) -> String {
 fn core_command(random: &mut Random, keys: &[String]) -> Vec<Vec<u8>> {
     let (one, other) = (any_key(random, keys), any_key(random, keys));
     let namespace = *random.pick(&NAMESPACES);
-    match random.below(18) {
+    match random.below(20) {
         0 => args!["DEL", one],
         1 => args!["UNLINK", one],
         2 => args!["EXPIRE", one, *random.pick(&["-1", "1000"])],
@@ -43,6 +49,8 @@ fn core_command(random: &mut Random, keys: &[String]) -> Vec<Vec<u8>> {
         13 => args!["FLUSHDB"],
         14 => args!["FLUSHALL", "ASYNC"],
         15 if random.once_in(12) => args!["DEBUG", "RELOAD"],
+        16 if random.once_in(3) => args!["EXPIRE", namespace, *random.pick(&["-1", "1000"])],
+        17 => args!["PERSIST", namespace],
         _ => args!["SELECT", *random.pick(&["0", "1"])],
     }
 }
@@ -92,7 +100,7 @@ fn what_is_near_is_what_is_there() {
     for step in 0..30_000 {
         let command = any_command(&mut random, step, &keys);
         // What is asked for again and again is near.
-        for _ in 0..1 + random.below(2) {
+        for _ in 0..1 + random.below(3) {
             let (ours, theirs) = (with.call(&command), without.call(&command));
             let shown = || command.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>();
             assert_eq!(comparable(&ours), comparable(&theirs), "step {step}: {:?}", shown());
@@ -164,7 +172,7 @@ fn an_expiry_by_hand_ends_what_is_near() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(call!(client, "DEBUG", "SET-ACTIVE-EXPIRE", "0"), ok());
-    for ns in ["ns", "a{b}"] {
+    for ns in ["ns", "a{b}", "{a}b", "a:{b:c}:d"] {
         let entry = Entry::of(ns, "1");
         assert_eq!(entry.call(&mut client, "SET", &["r", "EX", "1000"]), ok());
         let get = |client: &mut Client| entry.call(client, "GET", &[""; 0]);
@@ -175,6 +183,68 @@ fn an_expiry_by_hand_ends_what_is_near() {
         // It may come near again while it lives.
         wait_until("its time is over", || get(&mut client) == nil() || Instant::now() > end);
         assert_eq!(get(&mut client), nil(), "{ns}");
+    }
+}
+
+/// Whoever gives an expiry to the key of a namespace ends all of its entries with it, though core has not deleted it yet.
+#[test]
+fn an_expiry_of_its_namespace_ends_what_is_near() {
+    let server = Server::start();
+    let mut client = server.client();
+    assert_eq!(call!(client, "DEBUG", "SET-ACTIVE-EXPIRE", "0"), ok());
+    for (ns, is_near_before) in [("ns", true), ("{a}b", true), ("other", false)] {
+        let entry = Entry::of(ns, "1");
+        let get = |client: &mut Client| entry.call(client, "GET", &[""; 0]);
+        assert_eq!(entry.call(&mut client, "SET", &["r"]), ok());
+        (0..3).filter(|_| is_near_before).for_each(|_| assert_eq!(get(&mut client).text(), "r"));
+        assert_eq!(call!(client, "PEXPIRE", ns, "30"), 1.into());
+        let end = Instant::now() + Duration::from_millis(40);
+        wait_until("its time is over", || get(&mut client) == nil() || Instant::now() > end);
+        assert_eq!(get(&mut client), nil(), "{ns}");
+    }
+}
+
+/// Whoever names entries by fingerprints can choose any.
+#[test]
+fn fingerprints_that_begin_alike_are_told_apart() {
+    let server = Server::start();
+    let mut client = server.client();
+    let [one, other] = ALIKE.map(|params| Entry::of("ns", params));
+    let get = |client: &mut Client, entry: &Entry<'_>| entry.call(client, "GET", &[""; 0]);
+    assert_eq!(one.call(&mut client, "SET", &["one"]), ok());
+    (0..3).for_each(|_| assert_eq!(get(&mut client, &one).text(), "one"));
+    assert_eq!(get(&mut client, &other), nil());
+    assert_eq!(other.call(&mut client, "SET", &["other"]), ok());
+    for _ in 0..3 {
+        assert_eq!(get(&mut client, &one).text(), "one");
+        assert_eq!(get(&mut client, &other).text(), "other");
+    }
+    let key = one.key(&mut client);
+    assert_eq!(call!(client, "DEL", key), 1.into());
+    assert_eq!((get(&mut client, &one), get(&mut client, &other).text().as_str()), (nil(), "other"));
+}
+
+#[test]
+fn what_comes_back_is_near_again() {
+    // An entry whose namespace is away is one that may be swept.
+    let server = Launch::new().line("cache.sweep no").start();
+    let mut client = server.client();
+    let entry = Entry::of("ns", "1");
+    assert_eq!(entry.call(&mut client, "SET", &["r"]), ok());
+    let get = |client: &mut Client| assert_eq!(entry.call(client, "GET", &[""; 0]).text(), "r");
+    get(&mut client);
+    for back in [
+        [["RENAME", "ns", "away"], ["RENAME", "away", "ns"]],
+        [["EXPIRE", "ns", "1000"], ["PERSIST", "ns", ""]],
+    ] {
+        for command in back {
+            let words: Vec<&str> = command.into_iter().filter(|word| !word.is_empty()).collect();
+            client.must(&words);
+        }
+        get(&mut client);
+        let before = keyspace_hits(&mut client);
+        (0..20).for_each(|_| get(&mut client));
+        assert_eq!(keyspace_hits(&mut client), before, "after {}", back[0][0]);
     }
 }
 
@@ -220,8 +290,11 @@ fn what_was_loaded_anew_is_seen() {
         wait_for_replica_in_sync(&one, &replica);
         let mut client = replica.client();
         (0..3).for_each(|_| assert_eq!(entry.call(&mut client, "GET", &[""; 0]).text(), "one"));
+        // It serves what it had until the other sends something, which is a while from now.
+        assert_eq!(call!(other.client(), "CONFIG", "SET", "repl-diskless-sync-delay", "1"), ok());
         let port = other.port().to_string();
         assert_eq!(call!(client, "REPLICAOF", "127.0.0.1", port), ok());
+        (0..3).for_each(|_| assert_eq!(entry.call(&mut client, "GET", &[""; 0]).text(), "one"));
         wait_for_replica_in_sync(&other, &replica);
         assert_eq!(entry.call(&mut client, "GET", &[""; 0]).text(), "other", "{load}");
     }

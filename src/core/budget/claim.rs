@@ -14,9 +14,9 @@ impl Used {
         Used((now.unix_ms() >> 4) as u32)
     }
 
-    /// Whether both are of the same second, or so: 1.024 s.
-    pub fn is_within_second_of(self, now: Used) -> bool {
-        self.0 >> 6 == now.0 >> 6
+    /// Whether both are of the same half of a second, or so: 512 ms.
+    pub fn is_within_half_second_of(self, now: Used) -> bool {
+        self.0 >> 5 == now.0 >> 5
     }
 
     /// How long ago, in those units; nothing where it is yet to come (a clock may step back).

@@ -13,7 +13,7 @@ use super::super::runtime::{self, Account, Resolved};
 use super::super::{budget, counting, near};
 use super::keys::{FoundEntry, FoundNamespace, NamespaceKey};
 use crate::core::compression::Frame;
-use crate::core::entry::{Entry, Mark};
+use crate::core::entry::Entry;
 use crate::core::fence::Ground;
 use crate::core::instant::Instant;
 use crate::core::namespace::Namespace;
@@ -145,7 +145,7 @@ impl<'a> Found<'a> {
         now: Instant,
     ) -> Option<Self> {
         let whereabouts = resolved.policy.whereabouts(context.database(), namespace);
-        let (shared, entry) = near::find(whereabouts, Mark::from(&resolved.fingerprint), now)?;
+        let (shared, entry) = near::find(whereabouts, &resolved.fingerprint, now)?;
         let address = entry.origin()?.address(resolved.fingerprint);
         if address.namespace.as_str().as_bytes() != namespace
             || address.operation.as_str().as_bytes() != operation

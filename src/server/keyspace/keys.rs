@@ -156,6 +156,11 @@ impl<'a> NamespaceKey<'a> {
         self.stored().map(StoredNamespace::namespace)
     }
 
+    /// Whether core lets it vanish at some instant: nothing of ours does that.
+    pub fn expires(&self) -> bool {
+        self.0.key.expires()
+    }
+
     /// Changes the namespace, which is made anew where it is absent or of another life.
     pub fn change(&mut self, incarnation: Incarnation, version: u64, change: impl FnOnce(&mut Namespace)) {
         match self.0.value {

@@ -24,7 +24,7 @@ mod told;
 
 pub use effects::{carry_out, emit, mutate, recode, remove};
 pub use found::{Clock, Declined, Found, Next, Shared, is_alive};
-pub use keys::{EntryKey, FoundEntry, FoundNamespace};
+pub use keys::{EntryKey, FoundEntry, FoundNamespace, NamespaceKey};
 pub use removal::Removal;
 pub use sights::{at_last, busy, changes};
 pub use storing::{Change, Made, store};
