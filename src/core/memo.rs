@@ -135,6 +135,8 @@ pub enum Spelled {
     /// It is not to be asked.
     Unasked,
     As(Spelling),
+    /// It was asked, and does not know it.
+    New(Spelling),
 }
 
 impl<T> Memo<T> {
@@ -238,7 +240,7 @@ mod tests {
     fn of<T>(memo: &mut Memo<T>, words: [&[u8]; 3]) -> Option<Spelling> {
         match memo.spelling(words) {
             Spelled::As(spelling) => Some(spelling),
-            Spelled::Unasked => None,
+            Spelled::Unasked | Spelled::New(_) => None,
         }
     }
 

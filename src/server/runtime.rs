@@ -121,10 +121,13 @@ impl Runtime {
     /// The same where it is known already how it is spelled.
     pub fn resolve_spelled(&self, entry: &EntryArguments<'_>, spelled: Spelled) -> Result<Resolved, Refusal> {
         let mut memo = self.memo.borrow_mut();
-        let (Some(memo), Some(json), Spelled::As(spelling)) = (memo.as_mut(), entry.json(), spelled) else {
-            return self.work_out(entry);
+        let (Some(memo), Some(json)) = (memo.as_mut(), entry.json()) else { return self.work_out(entry) };
+        let (spelling, known) = match spelled {
+            Spelled::Unasked => return self.work_out(entry),
+            Spelled::As(spelling) => (spelling, memo.find(spelling)),
+            Spelled::New(spelling) => (spelling, None),
         };
-        if let Some(resolved) = memo.find(spelling) {
+        if let Some(resolved) = known {
             resolved.policy.row.count(Counter::MemoHits);
             return Ok(resolved.clone());
         }
@@ -143,7 +146,7 @@ impl Runtime {
         let Some(memo) = memo.as_mut() else { return Err(Spelled::Unasked) };
         let spelled = memo.spelling(words);
         let Spelled::As(spelling) = spelled else { return Err(spelled) };
-        memo.find(spelling).map(body).ok_or(spelled)
+        memo.find(spelling).map(body).ok_or(Spelled::New(spelling))
     }
 
     /// The same for arguments that are hardly met again: none of it is remembered.
