@@ -135,7 +135,7 @@ impl<'a> Found<'a> {
         Self::look_at(context, shared, (address, key.borrow()), policy, now)
     }
 
-    /// The same without opening a key, where both are [near](super::super::near) and nothing is left to core. Whoever cannot
+    /// The same without opening a key, where both are [near] and nothing is left to core. Whoever cannot
     /// use what is there looks again.
     #[inline(always)] // To move it costs more than to make it.
     pub fn near(
