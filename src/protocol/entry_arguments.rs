@@ -98,6 +98,12 @@ impl<'a> EntryArguments<'a> {
         Address { namespace: self.namespace, operation: self.operation, fingerprint }
     }
 
+    /// Namespace and operation as they are spelled.
+    #[inline]
+    pub fn names(&self) -> [&'a [u8]; 2] {
+        [self.namespace.as_str(), self.operation.as_str()].map(str::as_bytes)
+    }
+
     /// The params as they are spelled; none where the client gave `fp:`.
     pub fn json(&self) -> Option<&'a [u8]> {
         self.params.json()

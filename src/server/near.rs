@@ -212,12 +212,8 @@ fn is_as_it_says(context: Context<'_>, address: &Address<'_>, entry: &StoredEntr
     let Ok(key) = EntryKey::open(context, name.borrow(), Mode::Sample) else { return false };
     let is_same = key.get().is_some_and(|found| found.is(entry));
     let ends_at = entry.stored().and_then(|stored| stored.entry.ends_at());
-    let outlives = match (key.0.key.expiry(), ends_at) {
-        (None, _) => true,
-        (Some(expiry), Some(ends_at)) => expiry >= ends_at,
-        (Some(_), None) => false,
-    };
-    is_same && outlives
+    let outlives = |expiry: Instant| ends_at.is_some_and(|ends_at| expiry >= ends_at);
+    is_same && key.0.key.expiry().is_none_or(outlives)
 }
 
 /// An entry that is held loses its key.
@@ -257,9 +253,8 @@ fn addresses(key: &[u8]) -> impl Iterator<Item = Address<'_>> {
 
 /// What stood where is not known any more.
 pub fn clear() {
-    let held = NEAR.with(|near| {
-        let empty = (Places::new(ENTRIES / WAYS), Places::new(NAMESPACES / WAYS));
-        (near.entries.replace(empty.0), near.namespaces.replace(empty.1))
+    NEAR.with(|near| {
+        near.entries.borrow_mut().clear();
+        near.namespaces.borrow_mut().clear();
     });
-    drop(held);
 }

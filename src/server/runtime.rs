@@ -111,8 +111,7 @@ impl Runtime {
     /// What a client's arguments lead to; a refusal is worked out anew each time.
     pub fn resolve(&self, entry: &EntryArguments<'_>) -> Result<Resolved, Refusal> {
         let spelled = self.memo.borrow_mut().as_mut().zip(entry.json()).map(|(memo, json)| {
-            let [namespace, operation] =
-                [entry.namespace.as_str(), entry.operation.as_str()].map(str::as_bytes);
+            let [namespace, operation] = entry.names();
             memo.spelling([namespace, operation, json])
         });
         self.resolve_spelled(entry, spelled.unwrap_or(Spelled::Unasked))

@@ -126,6 +126,21 @@ fn what_is_near_opens_no_key() {
     assert_eq!(entry.info(&mut client, "hits").int(), 201, "each hit of it is counted all the same");
 }
 
+/// A limit holds for what is near as well.
+#[test]
+fn params_that_became_too_long_are_refused() {
+    let server = Server::start();
+    let mut client = server.client();
+    let long = format!("\"{}\"", "x".repeat(2000));
+    let entry = Entry::of("ns", &long);
+    assert_eq!(entry.call(&mut client, "SET", &["r"]), ok());
+    (0..3).for_each(|_| assert_eq!(entry.call(&mut client, "GET", &[""; 0]).text(), "r"));
+    assert_eq!(call!(client, "CONFIG", "SET", "cache.params-max-bytes", "1024"), ok());
+    for subcommand in ["GET", "FETCH"] {
+        assert!(entry.call(&mut client, subcommand, &[""; 0]).is_error(), "{subcommand}");
+    }
+}
+
 /// Of an entry that is asked for all the time, where core evicts what was used longest ago.
 #[test]
 fn core_learns_in_which_second_an_entry_was_used() {

@@ -151,9 +151,8 @@ impl<'a> Call<'a> {
     where
         'a: 'p,
     {
-        let names = [job.address.namespace.as_str(), job.address.operation.as_str()].map(str::as_bytes);
-        let resolved = Resolved { fingerprint: job.address.fingerprint, policy: Rc::clone(job.policy) };
-        let near = Found::near(self.context, names, &resolved, self.now);
+        let of = (&job.address.fingerprint, job.policy);
+        let near = Found::near(self.context, job.entry.names(), of, self.now);
         if let Some(found) = near.filter(|found| found.state().present().is_some()) {
             return Ok(found);
         }
@@ -177,11 +176,12 @@ impl<'a> Call<'a> {
             Some(spelled) => runtime.resolve_spelled(entry, spelled),
             None => runtime.resolve(entry),
         })?;
-        let names = [entry.namespace.as_str(), entry.operation.as_str()].map(str::as_bytes);
-        if Found::near(self.context, names, &resolved, self.now).is_some_and(|found| answer(&found)) {
+        let Resolved { fingerprint, policy } = resolved;
+        let near = Found::near(self.context, entry.names(), (&fingerprint, &policy), self.now);
+        if near.is_some_and(|found| answer(&found)) {
             return Ok(None);
         }
-        let at = (entry.address(resolved.fingerprint), resolved.policy);
+        let at = (entry.address(fingerprint), policy);
         Found::look(self.context, self.namespace()?, at, self.now).map(Some)
     }
 
@@ -190,11 +190,15 @@ impl<'a> Call<'a> {
     #[inline]
     fn is_answered_at_once(&self, answer: impl FnOnce(&Found<'a>) -> bool) -> bool {
         let &[namespace, operation, params] = self.arguments else { return false };
-        let is_answered = |resolved: &Resolved| {
-            let near = Found::near(self.context, [namespace, operation], resolved, self.now);
+        // A limit may have been lowered since: whoever reads them says so.
+        if self.limits.check_params(params).is_err() {
+            return false;
+        }
+        let is_answered = |Resolved { fingerprint, policy }: &Resolved| {
+            let near = Found::near(self.context, [namespace, operation], (fingerprint, policy), self.now);
             let is_answered = near.is_some_and(|found| answer(&found));
             if is_answered {
-                resolved.policy.row.count(Counter::MemoHits);
+                policy.row.count(Counter::MemoHits);
             }
             is_answered
         };

@@ -9,12 +9,13 @@ use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::compression::{self, Fresh};
 use super::super::entry_type::StoredEntry;
-use super::super::runtime::{self, Account, Resolved};
+use super::super::runtime::{self, Account};
 use super::super::{budget, counting, near};
 use super::keys::{FoundEntry, FoundNamespace, NamespaceKey};
 use crate::core::compression::Frame;
 use crate::core::entry::Entry;
 use crate::core::fence::Ground;
+use crate::core::fingerprint::Fingerprint;
 use crate::core::instant::Instant;
 use crate::core::namespace::Namespace;
 use crate::core::origin::{Incarnation, Origin};
@@ -141,19 +142,18 @@ impl<'a> Found<'a> {
     pub fn near(
         context: Context<'a>,
         [namespace, operation]: [&[u8]; 2],
-        resolved: &Resolved,
+        (fingerprint, policy): (&Fingerprint, &Rc<Account>),
         now: Instant,
     ) -> Option<Self> {
-        let whereabouts = resolved.policy.whereabouts(context.database(), namespace);
-        let (shared, entry) = near::find(whereabouts, &resolved.fingerprint, now)?;
-        let address = entry.origin()?.address(resolved.fingerprint);
+        let whereabouts = policy.whereabouts(context.database(), namespace);
+        let (shared, entry) = near::find(whereabouts, fingerprint, now)?;
+        let address = entry.origin()?.address(*fingerprint);
         if address.namespace.as_str().as_bytes() != namespace
             || address.operation.as_str().as_bytes() != operation
         {
             return None;
         }
-        let policy = Rc::clone(&resolved.policy);
-        let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
+        let (policy, bypassed) = (Rc::clone(policy), is_bypassed(policy));
         let (namespace, opened) = (Shared(shared), OnceCell::new());
         Some(Found { address, policy, bypassed, context, namespace, entry, now, is_near: true, opened })
     }
@@ -168,7 +168,7 @@ impl<'a> Found<'a> {
         now: Instant,
     ) -> Result<Self, Refusal> {
         let entry = FoundEntry::look(context, key)?;
-        let bypassed = policy.bypass || runtime::with(|runtime| runtime.disabled.get());
+        let bypassed = is_bypassed(&policy);
         let (is_near, opened) = (false, OnceCell::new());
         Ok(Found { address, policy, bypassed, context, namespace, entry, now, is_near, opened })
     }
@@ -341,6 +341,11 @@ impl<'a> Found<'a> {
             left,
         }
     }
+}
+
+/// Whether the cache is switched off, by a policy or altogether.
+fn is_bypassed(policy: &Account) -> bool {
+    policy.bypass || runtime::with(|runtime| runtime.disabled.get())
 }
 
 /// Whether an entry of this origin is alive as far as its namespace goes; none where that is gone, or another of its
