@@ -6,6 +6,7 @@
 //! | [`commands`] | the handlers: parse, look, decide, apply, reply |
 //! | [`keyspace`] | opening namespaces and entries, and carrying out effects |
 //! | [`entry_type`], [`namespace_type`] | the two data types and their callbacks |
+//! | [`stored_entry`] | an entry in memory |
 //! | [`compression`] | results made smaller, and opened again; the thread that does the long ones |
 //! | [`near`] | what was served lately, found without opening its key |
 //! | [`registration`] | the command table as the server wants it |
@@ -43,5 +44,6 @@ mod registration;
 mod roster;
 mod rules;
 mod runtime;
+mod stored_entry;
 mod sweep;
 mod waiting;

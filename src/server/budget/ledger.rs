@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::api::context::Context;
 use super::super::api::string::BorrowedString;
 use super::super::compression;
-use super::super::entry_type::StoredEntry;
+use super::super::stored_entry::StoredEntry;
 use super::eviction::Watched;
 use super::{BUDGETS, Recorder, enter, of, survey};
 use crate::core::budget::Budget;

@@ -7,7 +7,7 @@ use super::super::api::io::Io;
 use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::budget::Ledger;
-use super::super::entry_type::StoredEntry;
+use super::super::stored_entry::StoredEntry;
 use super::super::{runtime, waiting};
 use super::found::Next;
 use super::keys::{EntryKey, NamespaceKey};

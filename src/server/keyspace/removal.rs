@@ -4,7 +4,7 @@ use super::super::api::context::Context;
 use super::super::api::key::Mode;
 use super::super::api::string::BorrowedString;
 use super::super::budget::Ledger;
-use super::super::entry_type::StoredEntry;
+use super::super::stored_entry::StoredEntry;
 use super::keys::EntryKey;
 use crate::core::namespace::Namespace;
 use crate::core::refusal::Refusal;

@@ -4,7 +4,7 @@ use super::super::api::context::Context;
 use super::super::api::key::Mode;
 use super::super::api::string::{BorrowedString, OwnedString};
 use super::super::budget::{self, Ledger};
-use super::super::entry_type::StoredEntry;
+use super::super::stored_entry::StoredEntry;
 use super::super::{runtime, waiting};
 use super::effects::{Place, count_change, finish, send_words};
 use super::keys::{EntryKey, NamespaceKey};
